@@ -1,0 +1,182 @@
+//! What is asked and answered.
+
+use chrono::{DateTime, Utc};
+use model::{Books, DesiredState, ObjectState, RunStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// `POST /api/runs`, and `POST /api/check` for the same without starting anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRun {
+    /// The migration file's text.
+    pub file: String,
+    /// Its name, for messages.
+    pub file_name: String,
+    /// The folder that relative paths in it start from.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// The same key joins the same run.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Only these objects; empty for all.
+    #[serde(default)]
+    pub only: Vec<String>,
+    /// Connection name and address, in place of what the file says.
+    #[serde(default)]
+    pub connections: Vec<(String, String)>,
+    #[serde(default)]
+    pub requested_by: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    pub run: String,
+    /// The run was there already, by its key.
+    pub joined: bool,
+}
+
+/// `POST /api/runs/{run}/stop`, `/pause`, `/resume`, `/retry`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Halt {
+    #[serde(default)]
+    pub by: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Jobs under way are let finish.
+    #[serde(default)]
+    pub drain: bool,
+}
+
+/// `GET /api/runs`, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunList {
+    pub runs: Vec<RunSummary>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    pub run: String,
+    pub migration: String,
+    pub status: RunStatus,
+    pub desired_state: DesiredState,
+    /// Why it is paused, stopped, failed or mismatched.
+    #[serde(default)]
+    pub reason: Option<String>,
+    pub created_at: DateTime<Utc>,
+    #[serde(default)]
+    pub started_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// `GET /api/runs/{run}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// Every object's books balance.
+    pub balanced: bool,
+    /// More records were rejected or failed than the file accepts.
+    pub over_limit: bool,
+    pub objects: Vec<ObjectView>,
+    pub reconciliation: Vec<ReconciliationView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectView {
+    pub name: String,
+    pub to: String,
+    pub phase: u32,
+    pub state: ObjectState,
+    #[serde(flatten)]
+    pub books: Books,
+    #[serde(default)]
+    pub estimated: Option<u64>,
+    pub chunks_total: u64,
+    pub chunks_done: u64,
+    pub chunks_failed: u64,
+    /// No more chunks will be planned.
+    pub planned: bool,
+    /// From its first chunk's start to its last chunk's end, or to now.
+    pub seconds: f64,
+    /// An example of why a chunk failed.
+    #[serde(default)]
+    pub failure: Option<model::Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReconciliationView {
+    pub object: String,
+    pub level: u8,
+    pub check: String,
+    pub source: Option<String>,
+    pub target: Option<String>,
+    pub passed: bool,
+    pub details: Value,
+}
+
+/// `GET /api/runs/{run}/failures`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FailuresQuery {
+    pub object: Option<String>,
+    pub code: Option<String>,
+    /// Only those after this id: the last of the page before.
+    pub after: i64,
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failures {
+    pub run: String,
+    pub groups: Vec<FailureGroup>,
+    pub records: Vec<FailedRecord>,
+}
+
+/// Unresolved failed records of one object with one code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailureGroup {
+    pub object: String,
+    pub fate: String,
+    pub code: String,
+    pub records: u64,
+    pub example_key: String,
+    pub example_message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailedRecord {
+    pub id: i64,
+    pub object: String,
+    pub key: String,
+    pub fate: String,
+    pub code: String,
+    pub message: String,
+    #[serde(default)]
+    pub fields: Option<String>,
+    pub retries: i64,
+    #[serde(default)]
+    pub data: Map<String, Value>,
+}
+
+/// What `check` found in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckReport {
+    pub migration: String,
+    pub objects: Vec<CheckedObject>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckedObject {
+    pub name: String,
+    pub from: String,
+    pub to: String,
+    pub operation: String,
+    pub phase: u32,
+    pub estimated: Option<u64>,
+    pub fields: Vec<String>,
+    /// A pass over the target keys comes first, to find duplicates.
+    pub key_pass: bool,
+}

@@ -1,0 +1,6 @@
+//! PostgreSQL, read and written.
+
+mod copy;
+mod source;
+mod target;
+mod types;

@@ -1,0 +1,92 @@
+//! Writing by bulk jobs: whole chunks fill a job, the target works on it by itself, its results are matched by a key that we loaded.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::Failure;
+
+use crate::LoadPlan;
+
+/// The calls of a bulk job, each on its own, so that any loader can go on where another stopped. The loader stores the job before `upload`.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Bytes that one job may hold.
+    fn capacity(&self) -> usize;
+
+    /// The records as the target wants them, without a header.
+    fn encode(&self, plan: &LoadPlan, records: &RecordBatch) -> Result<Bytes, Failure>;
+
+    /// The records of results that are to be sent again, as the target wants them, without a header.
+    fn encode_again(&self, plan: &LoadPlan, records: &[Sent]) -> Result<Bytes, Failure>;
+
+    /// The loaded key of each record, as `Sent::key` will have it.
+    fn keys(&self, plan: &LoadPlan, records: &RecordBatch) -> Result<Vec<String>, Failure>;
+
+    /// Opens a job and returns its id in the target.
+    async fn create(&self, plan: &LoadPlan) -> Result<String, Failure>;
+
+    /// Fills an open job, once. `parts` are what `encode` returned for its chunks.
+    async fn upload(&self, plan: &LoadPlan, job: &str, parts: Vec<Bytes>) -> Result<(), Failure>;
+
+    /// Closes the job: the target begins to write. The kill switch is read right before this.
+    async fn close(&self, job: &str) -> Result<(), Failure>;
+
+    /// Ends a job early. What is written stays written. A job that has ended is left alone.
+    async fn abort(&self, job: &str) -> Result<(), Failure>;
+
+    async fn status(&self, job: &str) -> Result<JobStatus, Failure>;
+
+    /// Hands over every record that was sent, each once, in any order. The three kinds of results must add up to `uploaded`.
+    async fn results(
+        &self,
+        plan: &LoadPlan,
+        job: &str,
+        uploaded: u64,
+        each: &mut (dyn FnMut(Sent) + Send),
+    ) -> Result<(), Failure>;
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobStatus {
+    /// Not closed: nothing is written, and nothing will be.
+    Open,
+    /// The target works on it.
+    Running { processed: u64 },
+    /// It ended; the results say what became of each record. A reason where it did not end well.
+    Ended { reason: Option<String> },
+    /// The target does not know it (any more).
+    Unknown,
+}
+
+/// One record as the results tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The loaded key, as `Jobs::keys` had it.
+    pub key: String,
+    pub verdict: Verdict,
+    /// The fields as they were sent.
+    pub fields: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Created {
+        id: String,
+    },
+    Updated {
+        id: String,
+    },
+    Deleted {
+        id: String,
+    },
+    Failed {
+        code: String,
+        message: String,
+        fields: Vec<String>,
+    },
+    /// The job ended before it came to this record: it can be sent again.
+    Unprocessed,
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod gate;
+mod jobs;
+mod source;
+mod target;
+mod transactions;
+
+pub use gate::{Gate, OpenGate};
+pub use jobs::{JobStatus, Jobs, Sent, Verdict};
+pub use source::{Read, Sizing, Source, SourceObject, Split};
+pub use target::{CountScope, LoadPlan, Relation, Target, TargetField, TargetObject, Writing};
+pub use transactions::{Claim, Loaded, Transactions};

@@ -1,0 +1,95 @@
+//! A system that is read.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use model::migration::Object;
+use model::{Failure, Slice};
+use record::Refusal;
+use serde::{Deserialize, Serialize};
+
+/// A system that is read. One value serves many tasks at once.
+///
+/// The slices of an object tile it: every record is in exactly one, whatever its key, null keys and records beyond the last known key
+/// included, and whatever was written to the object since it was planned.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Looks an object up: its columns and their Arrow types, its key. What can't be carried exactly is an error here, with the column's name and the way out.
+    async fn describe(&self, object: &Object) -> Result<SourceObject, Failure>;
+
+    /// The next slices of an object, in order, without scanning it. `cursor` is what the call before returned, none at first.
+    /// Called again with the same cursor it may cut elsewhere, but always goes on exactly where the cursor stands.
+    async fn split(
+        &self,
+        object: &SourceObject,
+        cursor: Option<&serde_json::Value>,
+        sizing: Sizing,
+    ) -> Result<Split, Failure>;
+
+    /// A slice that reads exactly the records with these keys again, each key as `record::key_texts` wrote it.
+    fn slice_of_keys(&self, object: &SourceObject, keys: &[String]) -> Result<Slice, Failure>;
+
+    /// Reads a slice, in one snapshot. When its records pass `budget` bytes in memory and the slice can be cut, nothing is returned but smaller slices that tile it.
+    async fn read(
+        &self,
+        object: &SourceObject,
+        slice: &Slice,
+        budget: usize,
+    ) -> Result<Read, Failure>;
+
+    /// Counts the object's records by the system's own means, not by reading them as `read` does.
+    async fn count(&self, object: &SourceObject) -> Result<u64, Failure>;
+}
+
+/// An object of a source as it was found; plain data, stored with the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceObject {
+    /// The entry of the migration file.
+    pub object: Object,
+    /// The columns, with what they mean beyond their Arrow type in their metadata (`record::meta`).
+    pub schema: SchemaRef,
+    /// The key columns, in the source's own spelling; empty where there is no key.
+    pub key: Vec<String>,
+    /// The system itself guarantees that no two records share a key and none is null.
+    pub key_is_unique: bool,
+    /// A guess from statistics, where there is one.
+    pub estimated_records: Option<u64>,
+    /// What only this source interprets: native types, physical facts.
+    #[serde(default)]
+    pub details: serde_json::Value,
+}
+
+/// How large slices should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizing {
+    /// Records in a slice, about.
+    pub records: u64,
+    /// Bytes in memory of a slice, about; the smaller of the two counts.
+    pub bytes: usize,
+    /// How many slices are wanted of this call at most.
+    pub slices: usize,
+}
+
+/// A stretch of planning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    pub slices: Vec<Slice>,
+    /// Where to go on; none when the slices so far tile the whole object.
+    pub cursor: Option<serde_json::Value>,
+}
+
+/// What reading a slice gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Read {
+    Whole {
+        /// One batch; its schema is the object's.
+        records: RecordBatch,
+        /// Records with a value that can't be carried: their key, the field and the value.
+        rejected: Vec<Refusal>,
+        /// The snapshot, or else the time, of the reading.
+        epoch: String,
+    },
+    /// The slice was too big, and these smaller ones tile it.
+    TooBig(Vec<Slice>),
+}

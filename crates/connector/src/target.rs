@@ -1,0 +1,136 @@
+//! A system that is written.
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+use model::migration::Operation;
+use model::{Failure, RunId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Jobs, Transactions};
+
+/// A system that is written. One value serves many tasks at once.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Looks an object or table up.
+    async fn describe(&self, to: &str) -> Result<TargetObject, Failure>;
+
+    /// Refuses a plan that can't work before anything is sent (no unique index on the key, no field that carries our key, no right to write), and
+    /// makes what writing needs. Changes no records. May be called many times, by several services at once.
+    async fn prepare(&self, plan: &LoadPlan) -> Result<(), Failure>;
+
+    /// How this target writes.
+    fn writing(&self) -> Writing<'_>;
+
+    /// Counts records, read anew.
+    async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure>;
+}
+
+/// The two ways of writing.
+pub enum Writing<'a> {
+    Transactions(&'a dyn Transactions),
+    Jobs(&'a dyn Jobs),
+}
+
+/// Which records of an object are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CountScope {
+    All,
+    /// Those whose field has this text: records stamped by one run.
+    Stamped {
+        field: String,
+        value: String,
+    },
+}
+
+/// What every chunk of an object is loaded by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    pub run: RunId,
+    /// The migration's object.
+    pub object: String,
+    pub to: String,
+    pub operation: Operation,
+    /// The fields by which a record is found in the target, in the target's own spelling. For an insert they may be empty (SQL), or name the field
+    /// that carries our key (Salesforce).
+    pub key: Vec<String>,
+    /// The fields that are sent, in the target's own spelling, stamps included.
+    pub fields: Vec<String>,
+    pub target: TargetObject,
+}
+
+/// An object of a target as it was found; plain data, stored with the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetObject {
+    /// In the target's own spelling.
+    pub name: String,
+    pub fields: Vec<TargetField>,
+    /// Lookups that are addressed by a name of their own, as `Account` of a Salesforce contact. Empty where a lookup is a plain field.
+    #[serde(default)]
+    pub relations: Vec<Relation>,
+    /// Sets of fields that identify a record, each unique and none of them null; the primary key first.
+    pub keys: Vec<Vec<String>>,
+    /// A target of transactions carries over columns of the same name when the file lists no fields.
+    pub carries_columns: bool,
+}
+
+/// A field of a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetField {
+    pub name: String,
+    /// What a batch must hold for it. Text stands for whatever the target parses from text itself.
+    pub data_type: DataType,
+    /// The type in the target's words.
+    pub native: String,
+    pub nullable: bool,
+    /// Must be given for a new record: not nullable and no default.
+    pub required: bool,
+    pub createable: bool,
+    pub updateable: bool,
+    /// Characters that fit, where it is text with a limit.
+    #[serde(default)]
+    pub max_length: Option<u32>,
+    /// The only values allowed, where the target restricts them.
+    #[serde(default)]
+    pub values: Option<Vec<String>>,
+    /// Text in which case counts; where it does not, keys that differ only in case are one key.
+    #[serde(default = "yes")]
+    pub case_sensitive: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A lookup addressed by a name of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relation {
+    /// `Account`, `Parent__r`.
+    pub name: String,
+    /// The field it fills, `AccountId`.
+    pub field: String,
+    /// The objects it may point to.
+    pub to: Vec<String>,
+}
+
+impl TargetObject {
+    /// Finds a field by name: exactly, then ignoring case.
+    pub fn field(&self, name: &str) -> Option<&TargetField> {
+        find(&self.fields, name, |field| &field.name)
+    }
+
+    /// Finds a relation by its name or by the field it fills: exactly, then ignoring case.
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        find(&self.relations, name, |relation| &relation.name)
+            .or_else(|| find(&self.relations, name, |relation| &relation.field))
+    }
+}
+
+fn find<'a, T>(all: &'a [T], name: &str, of: impl Fn(&T) -> &String) -> Option<&'a T> {
+    all.iter().find(|item| of(item) == name).or_else(|| {
+        all.iter()
+            .find(|item| of(item).to_lowercase() == name.to_lowercase())
+    })
+}

@@ -1,0 +1,114 @@
+#![doc = include_str!("../README.md")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use connector::{Source, Target};
+use indexmap::IndexMap;
+use model::Failure;
+use model::migration::{Connection, ConnectionTemplate, Migration, resolve};
+use tokio::sync::Mutex;
+
+/// Connections by migration and name that stand before those of the migration file.
+pub type Overrides = IndexMap<String, IndexMap<String, ConnectionTemplate>>;
+
+/// Opens sources and targets, and keeps them.
+#[derive(Clone)]
+pub struct Connections {
+    overrides: Arc<Overrides>,
+    sources: Opened<dyn Source>,
+    targets: Opened<dyn Target>,
+}
+
+/// By migration and name; with the settings that each was opened with.
+type Opened<T> = Arc<Mutex<HashMap<(String, String), (ConnectionTemplate, Arc<T>)>>>;
+
+impl Connections {
+    pub fn new(overrides: Overrides) -> Self {
+        Self {
+            overrides: Arc::new(overrides),
+            sources: Arc::default(),
+            targets: Arc::default(),
+        }
+    }
+
+    /// The source of a migration.
+    pub async fn source(&self, migration: &Migration) -> Result<Arc<dyn Source>, Failure> {
+        let name = &migration.source;
+        let template = self.template(migration, name)?;
+        let mut opened = self.sources.lock().await;
+        if let Some(source) = kept(&opened, migration, name, template) {
+            return Ok(source);
+        }
+        let source: Arc<dyn Source> = match connection(name, template)? {
+            Connection::Postgres(settings) => {
+                connector_sql::postgres_source(name, &settings).await?
+            }
+            Connection::Sqlite(settings) => connector_sql::sqlite_source(name, &settings)?,
+            Connection::Csv(settings) => connector_files::csv_source(name, &settings)?,
+            other @ Connection::Salesforce(_) => return Err(cannot(name, &other, "read")),
+        };
+        let key = (migration.migration.clone(), name.clone());
+        opened.insert(key, (template.clone(), source.clone()));
+        Ok(source)
+    }
+
+    /// The target of a migration.
+    pub async fn target(&self, migration: &Migration) -> Result<Arc<dyn Target>, Failure> {
+        let name = &migration.target;
+        let template = self.template(migration, name)?;
+        let mut opened = self.targets.lock().await;
+        if let Some(target) = kept(&opened, migration, name, template) {
+            return Ok(target);
+        }
+        let target: Arc<dyn Target> = match connection(name, template)? {
+            Connection::Postgres(settings) => {
+                connector_sql::postgres_target(name, &settings).await?
+            }
+            Connection::Salesforce(settings) => {
+                connector_salesforce::salesforce_target(name, &settings).await?
+            }
+            other @ (Connection::Sqlite(_) | Connection::Csv(_)) => {
+                return Err(cannot(name, &other, "written"));
+            }
+        };
+        let key = (migration.migration.clone(), name.clone());
+        opened.insert(key, (template.clone(), target.clone()));
+        Ok(target)
+    }
+
+    fn template<'a>(
+        &'a self,
+        migration: &'a Migration,
+        name: &str,
+    ) -> Result<&'a ConnectionTemplate, Failure> {
+        let overridden = self
+            .overrides
+            .get(&migration.migration)
+            .and_then(|connections| connections.get(name));
+        overridden.map_or_else(|| migration.connection(name), Ok)
+    }
+}
+
+fn connection(name: &str, template: &ConnectionTemplate) -> Result<Connection, Failure> {
+    resolve(name, template, |variable| std::env::var(variable).ok())
+}
+
+fn kept<T: ?Sized>(
+    opened: &HashMap<(String, String), (ConnectionTemplate, Arc<T>)>,
+    migration: &Migration,
+    name: &str,
+    template: &ConnectionTemplate,
+) -> Option<Arc<T>> {
+    let (opened_with, connector) = opened.get(&(migration.migration.clone(), name.to_owned()))?;
+    (opened_with == template).then(|| connector.clone())
+}
+
+fn cannot(name: &str, connection: &Connection, done: &str) -> Failure {
+    Failure::usage(
+        "unsupported_connection",
+        format!("a {} connection can't be {done} yet", connection.kind()),
+    )
+    .connection(name)
+    .hint("sources are postgres, sqlite and csv; targets are postgres and salesforce")
+}

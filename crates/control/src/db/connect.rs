@@ -1,0 +1,195 @@
+//! Opens the control database and brings its schema to this program's version, also when several services start at once.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use model::Secret;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use tokio::time::Instant;
+
+use super::Db;
+use crate::{Error, Result};
+
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// For each of our processes.
+const POSTGRES_CONNECTIONS: u32 = 8;
+const SQLITE_READERS: u32 = 4;
+
+/// How long one waits for a free connection, or for another process that writes to the same SQLite file.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A process that froze in a transaction must not hold up others: its locks are taken from it, and it finds the transaction gone.
+/// Read committed is what the conditions of our statements are made for: they look at a row's newest version after waiting for it.
+const SESSION: &str = "set lock_timeout = '5s'; \
+     set idle_in_transaction_session_timeout = '10s'; \
+     set default_transaction_isolation = 'read committed'";
+
+/// Others may be at the schema; that can take a while.
+const MIGRATION_SESSION: &str = "set lock_timeout = '60s'";
+
+impl Db {
+    pub(crate) async fn open(url: &Secret) -> Result<Self> {
+        let text = url.expose();
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            // Not with its cause: that may quote the URL.
+            let options = PgConnectOptions::from_str(text).map_err(|_| {
+                Error::Settings(
+                    "the control database's URL can't be read as postgres://user:password@host:port/database; \
+                     special characters in the password are written as %XX"
+                        .to_owned(),
+                )
+            })?;
+            open_postgres(options).await
+        } else if text.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(text)
+                .map_err(|_| Error::Settings("the control database's URL can't be read as sqlite:///path".to_owned()))?;
+            open_sqlite(options).await
+        } else {
+            Err(Error::Settings(
+                "the control database's URL begins neither with postgres:// nor with sqlite:///".to_owned(),
+            ))
+        }
+    }
+
+    pub(crate) async fn open_file(path: &Path) -> Result<Self> {
+        open_sqlite(SqliteConnectOptions::new().filename(path)).await
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite { reads, writes } => {
+                reads.close().await;
+                writes.close().await;
+            }
+        }
+    }
+}
+
+async fn open_postgres(options: PgConnectOptions) -> Result<Db> {
+    let options = match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name("stevedore"),
+    };
+    let options = options.disable_statement_logging();
+    let mut connection = super::in_time(options.connect()).await?;
+    connection.execute(MIGRATION_SESSION).await?;
+    let migrated = POSTGRES.run_direct(None, &mut connection, false).await;
+    // Also after an error: it may still hold the migration lock.
+    connection.close().await.ok();
+    migrated.map_err(schema)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options);
+    Ok(Db::Postgres(pool))
+}
+
+async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db> {
+    let path = options.get_filename().to_owned();
+    if path.as_os_str() == ":memory:" || path.as_os_str().is_empty() {
+        return Err(Error::Settings(
+            "the control database can't be in memory only: it is what survives a crash; name a file".to_owned(),
+        ));
+    }
+    create_private(&path)?;
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE)
+        .foreign_keys(true)
+        .disable_statement_logging();
+    migrate_sqlite(&options).await?;
+    let writes = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.clone());
+    let reads = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Db::Sqlite { reads, writes })
+}
+
+/// The file holds data of records; SQLite gives its companions the same rights.
+fn create_private(path: &Path) -> Result<()> {
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    match open.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::Settings(format!(
+            "the control database {} can't be made: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// SQLite has no lock beside its files: all migrations are one immediate transaction. Turning a new file to WAL takes a lock for
+/// which SQLite does not always wait by itself.
+async fn migrate_sqlite(options: &SqliteConnectOptions) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE * 3;
+    loop {
+        match try_migrate_sqlite(options).await {
+            Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn try_migrate_sqlite(options: &SqliteConnectOptions) -> Result<()> {
+    let mut connection = options.connect().await?;
+    let mut tx = connection.begin_with("begin immediate").await?;
+    SQLITE.run_direct(None, &mut *tx, false).await.map_err(schema)?;
+    tx.commit().await?;
+    connection.close().await?;
+    Ok(())
+}
+
+fn schema(error: MigrateError) -> Error {
+    let (message, source) = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            match Error::from(error) {
+                Error::Refused(error) => (
+                    "the control database's schema can't be set up".to_owned(),
+                    MigrateError::Execute(error),
+                ),
+                other => return other,
+            }
+        }
+        MigrateError::VersionMissing(version) => (
+            format!(
+                "a newer Stevedore has brought the control database to schema version {version}; use that one, or another database"
+            ),
+            error,
+        ),
+        MigrateError::VersionMismatch(version) => (
+            format!("version {version} of the control database's schema is not the one this Stevedore knows; was it made by a development build?"),
+            error,
+        ),
+        other => ("the control database's schema can't be set up".to_owned(), other),
+    };
+    Error::Schema {
+        message,
+        source: Box::new(source),
+    }
+}

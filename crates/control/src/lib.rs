@@ -1,0 +1,69 @@
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod chunks;
+mod db;
+mod dispatch;
+mod error;
+mod failures;
+mod jobs;
+mod keys;
+mod leadership;
+mod leases;
+mod objects;
+mod plan;
+mod reconciliations;
+mod retry;
+mod runs;
+mod services;
+mod settle;
+
+use std::path::Path;
+
+use model::Secret;
+
+use crate::db::{Db, args};
+
+pub use audit::{AuditEntry, AuditRow, Audited, FailedAttempt, LedgerBlob};
+pub use chunks::{Chunk, ChunkCounts, ChunkKind};
+pub use dispatch::Dispatched;
+pub use error::{Error, Result};
+pub use failures::{FailedRecord, Failures, FailureGroup, NewFailedRecord, UnresolvedKey};
+pub use jobs::{Job, JobChunk, JobState, LiveJob, NewJob, StoredJob};
+pub use keys::{DuplicateKey, KeyRow};
+pub use leadership::{Leader, Term};
+pub use leases::{Lease, TakenLease};
+pub use objects::{NewObject, Object};
+pub use reconciliations::Reconciliation;
+pub use retry::RetryChunk;
+pub use runs::{CreatedRun, Desired, NewRun, Run};
+pub use services::Service;
+pub use settle::Verdict;
+
+/// The control database. Clones share their connections.
+#[derive(Clone)]
+pub struct Control {
+    db: Db,
+}
+
+impl Control {
+    /// Opens `postgres://…` or `sqlite:///absolute/path` and brings the schema up to date. Any number of services may do so at once.
+    pub async fn open(url: &Secret) -> Result<Self> {
+        Ok(Self { db: Db::open(url).await? })
+    }
+
+    /// Opens a SQLite file, whatever characters its path holds. The folder exists.
+    pub async fn open_file(path: &Path) -> Result<Self> {
+        Ok(Self { db: Db::open_file(path).await? })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.read("select 1 as one", args![]).await.map(|_| ())
+    }
+
+    /// Ends all connections, those in use first being let finish. Later calls fail.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

@@ -1,0 +1,82 @@
+//! One chunk: its slice read, its records sent to the transformer.
+
+use async_trait::async_trait;
+use chrono::Utc;
+use connector::Read;
+use connectors::Connections;
+use model::{ChunkCommand, Envelope, Failure, Kind, Report};
+use queue::Queue;
+use record::{Journey, Payload, checksums, total};
+use service::{Handler, Line, Next};
+
+pub(crate) struct Extractor {
+    pub(crate) line: Line,
+    pub(crate) connections: Connections,
+}
+
+#[async_trait]
+impl Handler for Extractor {
+    async fn handle(&self, envelope: &Envelope) -> Result<Vec<Next>, Failure> {
+        let started_at = Utc::now();
+        let command: ChunkCommand = envelope.read_json()?;
+        let run = self.line.catalog.run(&envelope.chunk.run).await?;
+        let object = &run.object(&envelope.chunk.object)?.source;
+        let source = self.connections.source(&run.migration).await?;
+        let chunks = &self.line.settings.chunks;
+        let (records, rejected, epoch) =
+            match source.read(object, &command.slice, chunks.bytes).await? {
+                Read::Whole {
+                    records,
+                    rejected,
+                    epoch,
+                } => (records, rejected, epoch),
+                Read::TooBig(slices) => return Ok(vec![split(envelope, slices)?]),
+            };
+        let payload = Payload {
+            journey: Journey {
+                pass: command.pass,
+                ancestors: command.ancestors,
+                started_at,
+                read_epoch: epoch,
+                extracted: (records.num_rows() + rejected.len()) as u64,
+                transformed: 0,
+                bytes: records.get_array_memory_size() as u64,
+                source_checksum: total(&checksums(&records)?).to_string(),
+                file: None,
+            },
+            records,
+            refusals: rejected,
+        };
+        let body = payload.encode()?;
+        if body.len() > chunks.body_limit {
+            return Err(too_large(body.len(), chunks.body_limit));
+        }
+        let extracted = Envelope::new(
+            Kind::Extracted,
+            envelope.chunk.clone(),
+            envelope.attempt,
+            body,
+        );
+        Ok(vec![(Queue::Transform, extracted)])
+    }
+}
+
+fn split(envelope: &Envelope, slices: Vec<model::Slice>) -> Result<Next, Failure> {
+    tracing::info!(parts = slices.len(), "too big: split");
+    let report = Report::Split { slices };
+    let report = Envelope::json(
+        Kind::Report,
+        envelope.chunk.clone(),
+        envelope.attempt,
+        &report,
+    )?;
+    Ok((Queue::Reports, report))
+}
+
+fn too_large(bytes: usize, limit: usize) -> Failure {
+    Failure::chunk(
+        "chunk_too_large",
+        format!("the chunk takes {bytes} bytes on the wire, over the limit of {limit}, and can't be cut further"),
+    )
+    .hint("name a `key` by which the object can be cut, or raise STEVEDORE__CHUNKS__BODY_LIMIT and the broker's own limit")
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod books;
+mod chunk;
+mod failure;
+mod ids;
+mod message;
+pub mod migration;
+mod run;
+mod secret;
+
+pub use books::{Books, Fate};
+pub use chunk::{ChunkState, Pass, Slice};
+pub use failure::{Failure, FailureKind, Place};
+pub use ids::{Attempt, ChunkNumber, ChunkRef, RunId};
+pub use message::{
+    ChunkCommand, ControlAction, ControlMessage, Envelope, Kind, ReconcileCommand, Report,
+    WIRE_VERSION,
+};
+pub use run::{DesiredState, ObjectState, RunKind, RunStatus};
+pub use secret::Secret;

@@ -1,0 +1,242 @@
+//! What a migration file must be in itself, before any system is asked.
+//! Each check returns the failure with the path of the entry at fault, from which its line is found.
+
+use std::collections::HashSet;
+
+use super::{Field, Migration, Object, OnDuplicateKey, environment, phases};
+use crate::Failure;
+
+type Checked = Result<(), (Failure, String)>;
+
+pub(super) fn validate(migration: &Migration) -> Checked {
+    name(&migration.migration).map_err(|failure| (failure, "migration".to_owned()))?;
+    connections(migration)?;
+    let mut seen = HashSet::new();
+    for (index, object) in migration.objects.iter().enumerate() {
+        let path = format!("objects.{index}");
+        let at = |failure: Failure, entry: &str| {
+            (failure.object(&object.name), format!("{path}.{entry}"))
+        };
+        name(&object.name).map_err(|failure| at(failure, "name"))?;
+        if !seen.insert(object.name.as_str()) {
+            let failure = Failure::usage("duplicate_object", "two objects have this name");
+            return Err(at(failure, "name"));
+        }
+        check_object(migration, object).map_err(|(failure, entry)| at(failure, &entry))?;
+    }
+    if migration.objects.is_empty() {
+        let failure = Failure::usage("no_objects", "`objects` is empty: nothing would be moved");
+        return Err((failure, "objects".to_owned()));
+    }
+    phases(migration).map_err(|failure| {
+        let index = migration
+            .objects
+            .iter()
+            .position(|object| Some(&object.name) == failure.place.object.as_ref())
+            .unwrap_or_default();
+        let field = failure.place.field.clone().unwrap_or_default();
+        (failure, format!("objects.{index}.fields.{field}"))
+    })?;
+    Ok(())
+}
+
+fn connections(migration: &Migration) -> Checked {
+    for (name, template) in &migration.connections {
+        environment::check(template)
+            .map_err(|failure| (failure.connection(name), format!("connections.{name}")))?;
+    }
+    for (role, name) in [("source", &migration.source), ("target", &migration.target)] {
+        migration
+            .connection(name)
+            .map_err(|failure| (failure, role.to_owned()))?;
+    }
+    Ok(())
+}
+
+/// Names become parts of queue names and of rows that people query.
+fn name(name: &str) -> Result<(), Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 60 || !name.chars().all(plain) {
+        return Err(
+            Failure::usage("invalid_name", format!("`{name}` can't be a name"))
+                .hint("use up to 60 letters, digits, `-` and `_`"),
+        );
+    }
+    Ok(())
+}
+
+fn check_object(migration: &Migration, object: &Object) -> Checked {
+    let wrong = |entry: &str, code: &str, message: String, hint: &str| {
+        Err((Failure::usage(code, message).hint(hint), entry.to_owned()))
+    };
+    if object
+        .fields
+        .as_ref()
+        .is_some_and(indexmap::IndexMap::is_empty)
+    {
+        return wrong(
+            "fields",
+            "no_fields",
+            "`fields` is empty: every record would be".to_owned(),
+            "name at least one field, or leave `fields` out on an SQL target",
+        );
+    }
+    for parent in &object.after {
+        if migration.object(parent).is_none() {
+            return wrong(
+                "after",
+                "unknown_object",
+                format!("`after` names `{parent}`, which is not an object of this file"),
+                "name another entry of `objects`",
+            );
+        }
+    }
+    if object.on_duplicate_key == OnDuplicateKey::KeepLatest && object.watermark.is_none() {
+        return wrong(
+            "on_duplicate_key",
+            "no_watermark",
+            "`keep_latest` needs to know which record is the latest".to_owned(),
+            "add `watermark: <column>`",
+        );
+    }
+    let fields = object.fields.iter().flatten();
+    for (field, mapping) in fields {
+        let entry = format!("fields.{field}");
+        check_field(migration, mapping).map_err(|failure| (failure.field(field), entry))?;
+    }
+    for key in &object.external_id {
+        let mapped = object
+            .fields
+            .as_ref()
+            .is_none_or(|fields| fields.contains_key(key));
+        if !mapped && !migration.stamp.contains_key(key) {
+            return wrong(
+                "external_id",
+                "unmapped_external_id",
+                format!("the external id `{key}` is not among the fields"),
+                "add it to `fields`, computed from the source's key",
+            );
+        }
+    }
+    for (field, _) in &migration.stamp {
+        if object
+            .fields
+            .as_ref()
+            .is_some_and(|fields| fields.contains_key(field))
+        {
+            return wrong(
+                &format!("fields.{field}"),
+                "stamped_field",
+                format!("`{field}` is set by `stamp` on every record"),
+                "take it out of one of the two",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn check_field(migration: &Migration, field: &Field) -> Result<(), Failure> {
+    if field.expression().trim().is_empty() {
+        return Err(
+            Failure::usage("empty_expression", "the expression is empty")
+                .hint("write a column's name or an SQL expression; `null` for none"),
+        );
+    }
+    let Some(lookup) = field.lookup() else {
+        return Ok(());
+    };
+    let Some(parent) = migration.object(&lookup.lookup) else {
+        return Err(Failure::usage(
+            "unknown_object",
+            format!(
+                "the lookup names `{}`, which is not an object of this file",
+                lookup.lookup
+            ),
+        )
+        .hint(
+            "name another entry of `objects`; a value that needs no lookup is a plain expression",
+        ));
+    };
+    if parent.external_id.len() != 1 {
+        return Err(Failure::usage(
+            "parent_without_external_id",
+            format!(
+                "the parent object `{}` has no single external id to be found by",
+                parent.name
+            ),
+        )
+        .hint(format!("give `{}` an `external_id`", parent.name)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "migration: m
+connections:
+  a: { kind: sqlite, url: \"sqlite:///x\" }
+source: a
+target: a
+objects:
+";
+
+    fn failure(objects: &str) -> Failure {
+        Migration::parse(&format!("{HEAD}{objects}"), "m.yaml").expect_err("is wrong")
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        let cases = [
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    colour: red\n",
+                "invalid_file",
+                10,
+            ),
+            (
+                "  - name: x y\n    from: { table: t }\n    to: T\n",
+                "invalid_name",
+                7,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    after: y\n",
+                "unknown_object",
+                10,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    fields:\n      A: a\n      B: { lookup: y, by: b }\n",
+                "unknown_object",
+                12,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    external_id: K\n    fields: { A: a }\n",
+                "unmapped_external_id",
+                10,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    on_duplicate_key: keep_latest\n",
+                "no_watermark",
+                10,
+            ),
+        ];
+        for (objects, code, line) in cases {
+            let failure = failure(objects);
+            assert_eq!(failure.code, code, "{failure}");
+            assert_eq!(failure.place.line, Some(line), "{failure}");
+            assert_eq!(failure.place.file.as_deref(), Some("m.yaml"));
+            assert!(failure.hint.is_some(), "{failure}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_at_the_top_are_errors_too() {
+        let failure =
+            Migration::parse(&format!("colour: red\n{HEAD}"), "m.yaml").expect_err("is wrong");
+        assert_eq!(
+            (failure.code.as_str(), failure.place.line),
+            ("invalid_file", Some(1))
+        );
+        assert!(failure.message.contains("colour"), "{failure}");
+    }
+}

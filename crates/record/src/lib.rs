@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod canonical;
+mod journey;
+mod key;
+mod key_hashes;
+mod ledger;
+pub mod meta;
+mod outcome;
+mod payload;
+mod refusal;
+mod wire;
+
+pub use canonical::{CHECKSUM_VERSION, Checksum, checksums, total};
+pub use journey::Journey;
+pub use key::{key_texts, key_values};
+pub use key_hashes::{KeyHash, KeyHashes, hash_key};
+pub use ledger::{Ledger, LedgerRow};
+pub use outcome::Outcome;
+pub use payload::Payload;
+pub use refusal::Refusal;
+pub use wire::{decode_batch, encode_batch};

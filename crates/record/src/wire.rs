@@ -1,0 +1,96 @@
+//! Arrow batches as bytes: IPC streams, compressed with LZ4.
+//! A body is a head in JSON and then parts, each with its length before it, little-endian.
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use arrow_ipc::CompressionType;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use model::Failure;
+
+/// A batch as an IPC stream.
+pub fn encode_batch(batch: &RecordBatch) -> Result<Vec<u8>, Failure> {
+    let write = || -> Result<Vec<u8>, arrow::error::ArrowError> {
+        let options =
+            IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+        let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options)?;
+        writer.write(batch)?;
+        writer.into_inner()
+    };
+    write().map_err(|error| Failure::bug(format!("a batch does not encode: {error}")))
+}
+
+/// Reads an IPC stream into one batch.
+pub fn decode_batch(bytes: &[u8]) -> Result<RecordBatch, Failure> {
+    let read = || -> Result<RecordBatch, arrow::error::ArrowError> {
+        let reader = StreamReader::try_new(bytes, None)?;
+        let schema: SchemaRef = reader.schema();
+        let batches = reader.collect::<Result<Vec<_>, _>>()?;
+        match <[RecordBatch; 1]>::try_from(batches) {
+            Ok([batch]) => Ok(batch),
+            Err(batches) => concat_batches(&schema, &batches),
+        }
+    };
+    read().map_err(|error| unreadable(&error.to_string()))
+}
+
+pub(crate) fn unreadable(reason: &str) -> Failure {
+    Failure::chunk(
+        "unreadable_message",
+        format!("the records in a message can't be read: {reason}"),
+    )
+    .hint("services of different versions share one broker; bring them to one version")
+}
+
+/// Joins parts into a body.
+pub(crate) fn join(parts: &[&[u8]]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    for part in parts {
+        body.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        body.extend_from_slice(part);
+    }
+    body
+}
+
+/// Takes a body of `N` parts apart.
+pub(crate) fn split<const N: usize>(body: &[u8]) -> Result<[&[u8]; N], Failure> {
+    let mut parts = [&body[..0]; N];
+    let mut rest = body;
+    for part in &mut parts {
+        let (length, after) = rest
+            .split_first_chunk::<8>()
+            .ok_or_else(|| unreadable("it is cut short"))?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        (*part, rest) = after
+            .split_at_checked(length)
+            .ok_or_else(|| unreadable("it is cut short"))?;
+    }
+    if !rest.is_empty() {
+        return Err(unreadable("it has a tail that nothing announced"));
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back_and_damage_is_noticed() {
+        let body = join(&[b"ab", b"", b"c"]);
+        assert_eq!(split::<3>(&body), Ok([&b"ab"[..], b"", b"c"]));
+        for cut in 0..body.len() {
+            assert!(split::<3>(&body[..cut]).is_err(), "cut at {cut}");
+        }
+        assert!(split::<2>(&body).is_err(), "a tail");
+    }
+
+    #[test]
+    fn rubbish_is_a_failure_not_a_panic() {
+        assert_eq!(
+            decode_batch(b"rubbish").map_err(|failure| failure.code),
+            Err("unreadable_message".to_owned())
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! Who may call: the fixed token, tokens handed out for client credentials, and the OAuth endpoints.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Value as Json, json};
+
+use crate::errors::ApiError;
+use crate::org::Org;
+use crate::rest::Reply;
+use crate::rest::call::{Call, form_pairs};
+use crate::settings::random_text;
+use crate::values::moment::now;
+
+/// Tokens handed out and not yet revoked or expired; the oldest go first.
+const MOST_TOKENS: usize = 256;
+
+pub(crate) struct Auth {
+    pub(crate) token: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    issued: Mutex<Vec<String>>,
+}
+
+impl Auth {
+    pub(crate) fn new(token: String, client_id: String, client_secret: String) -> Self {
+        Self {
+            token,
+            client_id,
+            client_secret,
+            issued: Mutex::default(),
+        }
+    }
+
+    fn issued(&self) -> MutexGuard<'_, Vec<String>> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses a call without a valid token.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let value = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok());
+        let token = value.and_then(|v| v.split_once(' ')).filter(|(scheme, _)| {
+            ["Bearer", "OAuth"]
+                .iter()
+                .any(|s| s.eq_ignore_ascii_case(scheme))
+        });
+        let Some((_, token)) = token else {
+            return Err(ApiError::session());
+        };
+        let token = token.trim();
+        let known = same(token, &self.token)
+            | self
+                .issued()
+                .iter()
+                .fold(false, |any, t| any | same(token, t));
+        if known {
+            Ok(())
+        } else {
+            Err(ApiError::session())
+        }
+    }
+
+    /// Makes every token handed out so far invalid; the fixed one stays.
+    pub(crate) fn expire(&self) {
+        self.issued().clear();
+    }
+
+    fn issue(&self, organization: &str) -> String {
+        let token = new_token(organization);
+        let mut issued = self.issued();
+        if issued.len() >= MOST_TOKENS {
+            issued.remove(0);
+        }
+        issued.push(token.clone());
+        token
+    }
+}
+
+/// A token of the platform's form: the organization's id, `!`, then random characters.
+pub(crate) fn new_token(organization: &str) -> String {
+    format!(
+        "{}!{}",
+        &organization[..15.min(organization.len())],
+        random_text(64)
+    )
+}
+
+/// Compares in a time that depends on the lengths alone.
+fn same(a: &str, b: &str) -> bool {
+    let difference = a
+        .bytes()
+        .zip(b.bytes())
+        .fold(0, |sum, (x, y)| sum | (x ^ y));
+    a.len() == b.len() && difference == 0
+}
+
+fn refused(error: &str, description: &str) -> ApiError {
+    ApiError {
+        status: StatusCode::BAD_REQUEST,
+        body: json!({"error": error, "error_description": description}),
+    }
+}
+
+/// `POST /services/oauth2/token`.
+pub(crate) async fn token(org: &Org, call: Call) -> Result<Reply, ApiError> {
+    call.only("POST")?;
+    let basic = basic_credentials(&call.headers);
+    let body = call.bytes(64 * 1024).await?;
+    let form = form_pairs(&String::from_utf8_lossy(&body));
+    let field = |name: &str| {
+        form.iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    };
+    match field("grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => {
+            return Err(refused(
+                "unsupported_grant_type",
+                "grant type not supported",
+            ));
+        }
+        None => {
+            return Err(refused(
+                "invalid_request",
+                "missing required parameter: grant_type",
+            ));
+        }
+    }
+    let (id, secret) = match (&basic, field("client_id"), field("client_secret")) {
+        (_, Some(id), Some(secret)) => (id, secret),
+        (Some((id, secret)), ..) => (id.as_str(), secret.as_str()),
+        (None, ..) => {
+            return Err(refused(
+                "invalid_request",
+                "client_id and client_secret are required",
+            ));
+        }
+    };
+    if !same(id, &org.auth.client_id) {
+        return Err(refused("invalid_client_id", "client identifier invalid"));
+    }
+    if !same(secret, &org.auth.client_secret) {
+        return Err(refused("invalid_client", "invalid client credentials"));
+    }
+    let (organization, user) = org.identity();
+    Ok(Reply::json(&json!({
+        "access_token": org.auth.issue(&organization),
+        "signature": random_text(44),
+        "scope": "api",
+        "instance_url": org.url(),
+        "api_instance_url": org.url(),
+        "id": format!("{}/id/{organization}/{user}", org.url()),
+        "token_type": "Bearer",
+        "issued_at": (now() * 1000).to_string(),
+    })))
+}
+
+/// `POST /services/oauth2/revoke`.
+pub(crate) async fn revoke(org: &Org, call: Call) -> Result<Reply, ApiError> {
+    call.only("POST")?;
+    let body = call.bytes(64 * 1024).await?;
+    let form = form_pairs(&String::from_utf8_lossy(&body));
+    if let Some((_, token)) = form.iter().find(|(name, _)| name == "token") {
+        org.auth.issued().retain(|t| !same(t, token));
+    }
+    Ok(Reply::empty(StatusCode::OK))
+}
+
+/// `GET /services/oauth2/userinfo`, and the identity behind a token reply's `id`.
+pub(crate) fn userinfo(org: &Org, call: &Call) -> Result<Reply, ApiError> {
+    org.auth.check(&call.headers)?;
+    Ok(Reply::json(&identity(org)))
+}
+
+fn identity(org: &Org) -> Json {
+    let (organization, user) = org.identity();
+    let url = org.url();
+    json!({
+        "sub": format!("{url}/id/{organization}/{user}"),
+        "id": format!("{url}/id/{organization}/{user}"),
+        "user_id": user,
+        "organization_id": organization,
+        "preferred_username": crate::org::USERNAME,
+        "username": crate::org::USERNAME,
+        "email": crate::org::EMAIL,
+        "email_verified": true,
+        "name": "Rehearsal User",
+        "active": true,
+        "user_type": "STANDARD",
+        "urls": {
+            "rest": format!("{url}/services/data/v{{version}}/"),
+            "sobjects": format!("{url}/services/data/v{{version}}/sobjects/"),
+            "query": format!("{url}/services/data/v{{version}}/query/"),
+        },
+    })
+}
+
+fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let text = String::from_utf8(base64(encoded.trim())?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned()))
+}
+
+/// Decodes the standard alphabet, padded or not.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut held) = (0u32, 0);
+    for byte in text.trim_end_matches('=').bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_decodes() {
+        assert_eq!(base64("aWQ6c2VjcmV0"), Some(b"id:secret".to_vec()));
+        assert_eq!(base64("aWQ6cw=="), Some(b"id:s".to_vec()));
+        assert_eq!(base64("a$"), None);
+    }
+
+    #[test]
+    fn comparison_is_of_all_and_length() {
+        assert!(same("abc", "abc"));
+        assert!(!same("abc", "abd"));
+        assert!(!same("abc", "ab"));
+        assert!(!same("", "a"));
+    }
+}

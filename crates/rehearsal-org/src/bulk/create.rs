@@ -1,0 +1,143 @@
+//! Creates jobs, with the errors the platform gives at once.
+
+use serde::Deserialize;
+
+use super::job::{Delimiter, Spec};
+use crate::errors::ApiError;
+use crate::schema::catalogue::{Catalogue, Object};
+use crate::write::Operation;
+
+/// The body of a create call. Unknown keys are refused by the platform too.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Wanted {
+    object: Option<String>,
+    operation: Option<String>,
+    external_id_field_name: Option<String>,
+    content_type: Option<String>,
+    column_delimiter: Option<String>,
+    line_ending: Option<String>,
+    assignment_rule_id: Option<String>,
+}
+
+const DELIMITERS: [Delimiter; 6] = [
+    Delimiter {
+        name: "COMMA",
+        byte: b',',
+    },
+    Delimiter {
+        name: "BACKQUOTE",
+        byte: b'`',
+    },
+    Delimiter {
+        name: "CARET",
+        byte: b'^',
+    },
+    Delimiter {
+        name: "PIPE",
+        byte: b'|',
+    },
+    Delimiter {
+        name: "SEMICOLON",
+        byte: b';',
+    },
+    Delimiter {
+        name: "TAB",
+        byte: b'\t',
+    },
+];
+
+pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<Spec, ApiError> {
+    let wanted: Wanted =
+        serde_json::from_slice(body).map_err(|error| ApiError::json(error.to_string()))?;
+    let invalid = |message: String| ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"));
+    let name = wanted
+        .object
+        .ok_or_else(|| invalid("No object was specified".to_owned()))?;
+    let object = catalogue
+        .object(&name)
+        .filter(|object| object.writable)
+        .ok_or_else(|| {
+            ApiError::bad(
+                "INVALIDENTITY",
+                format!("InvalidEntity : Entity '{name}' is not supported by the Bulk API."),
+            )
+        })?;
+    let operation = wanted
+        .operation
+        .ok_or_else(|| invalid("No operation was specified".to_owned()))?;
+    let key = wanted.external_id_field_name.as_deref();
+    let (operation, operation_name) = self::operation(object, &operation, key)?;
+    if let Some(content) = wanted.content_type.filter(|c| c != "CSV") {
+        return Err(invalid(format!(
+            "Content type {content} is not supported, it must be CSV"
+        )));
+    }
+    let delimiter = match wanted.column_delimiter {
+        None => DELIMITERS[0],
+        Some(name) => {
+            let known = DELIMITERS.into_iter().find(|d| d.name == name);
+            known.ok_or_else(|| invalid(format!("Column delimiter {name} is not supported")))?
+        }
+    };
+    let crlf = match wanted.line_ending.as_deref() {
+        None | Some("LF") => false,
+        Some("CRLF") => true,
+        Some(other) => {
+            return Err(invalid(format!(
+                "Line ending {other} is not supported, it must be LF or CRLF"
+            )));
+        }
+    };
+    Ok(Spec {
+        object: object.index,
+        operation,
+        operation_name,
+        external_id: wanted.external_id_field_name,
+        delimiter,
+        crlf,
+        assignment_rule: wanted.assignment_rule_id,
+        api_version: version.to_owned(),
+    })
+}
+
+fn operation(
+    object: &Object,
+    name: &str,
+    key: Option<&str>,
+) -> Result<(Operation, &'static str), ApiError> {
+    let invalid = |message: String| ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"));
+    let found = match name {
+        "insert" => (Operation::Insert, "insert"),
+        "update" => (Operation::Update, "update"),
+        "delete" => (Operation::Delete, "delete"),
+        "hardDelete" => (Operation::HardDelete, "hardDelete"),
+        "upsert" => {
+            let Some(key) = key.filter(|k| !k.is_empty()) else {
+                return Err(invalid(format!(
+                    "External ID was blank for {}. An External ID must be specified for upsert.",
+                    object.name
+                )));
+            };
+            let field = object.field(key).filter(|f| object.at(*f).is_key()).ok_or_else(|| {
+                invalid(format!(
+                    "Field name provided, {key} does not match an External ID, Salesforce Id, or indexed field for {}",
+                    object.name
+                ))
+            })?;
+            return Ok((Operation::Upsert(field), "upsert"));
+        }
+        other => {
+            return Err(ApiError::bad(
+                "INVALIDOPERATION",
+                format!("InvalidOperation : {other} is not supported"),
+            ));
+        }
+    };
+    if key.is_some() {
+        return Err(invalid(format!(
+            "External ID field name is for upsert, not for {name}"
+        )));
+    }
+    Ok(found)
+}

@@ -1,0 +1,14 @@
+//! Bulk API 2.0 ingest: `routes` takes the calls, `job` holds a job and its states, `csv` and `table` read the
+//! upload, `process` works through it in the background, `results` writes the result files.
+
+mod create;
+mod csv;
+mod info;
+mod job;
+mod process;
+mod results;
+pub(crate) mod routes;
+mod table;
+mod upload;
+
+pub(crate) use job::Jobs;

@@ -1,0 +1,195 @@
+//! The three result files, written piece by piece while they are sent, their rows in an order of their own.
+
+use std::sync::Arc;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+
+use super::csv::{Fields, write_quoted};
+use super::job::{Job, RowOutcome, State};
+use super::table::Table;
+use crate::org::Org;
+use crate::write::Operation;
+
+/// Rows written at a time.
+const PIECE: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum File {
+    Successful,
+    Failed,
+    Unprocessed,
+}
+
+impl File {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [
+            ("successfulResults", Self::Successful),
+            ("failedResults", Self::Failed),
+            ("unprocessedrecords", Self::Unprocessed),
+        ]
+        .into_iter()
+        .find_map(|(n, file)| n.eq_ignore_ascii_case(name).then_some(file))
+    }
+
+    fn holds(self, outcome: &RowOutcome) -> bool {
+        match outcome {
+            RowOutcome::Created(_) | RowOutcome::Updated(_) => self == Self::Successful,
+            RowOutcome::Failed(_) => self == Self::Failed,
+            RowOutcome::Unprocessed => self == Self::Unprocessed,
+        }
+    }
+}
+
+/// A result file ready to be sent.
+pub(super) struct Results {
+    org: Arc<Org>,
+    job: Arc<Job>,
+    file: File,
+    table: Option<Arc<Table>>,
+    rows: std::vec::IntoIter<u32>,
+    header_sent: bool,
+}
+
+/// The rows of a job, read first if it was aborted before its upload was ever looked at.
+pub(super) fn results(org: &Arc<Org>, job: &Arc<Job>, file: File) -> Results {
+    let table = table(org, job);
+    let mut rows: Vec<u32> = {
+        let progress = job.progress();
+        let rows = progress.outcomes.iter().enumerate();
+        rows.filter(|(_, outcome)| file.holds(outcome))
+            .map(|(row, _)| row as u32)
+            .collect()
+    };
+    rows.shuffle(&mut StdRng::seed_from_u64(
+        org.seed ^ job.number.rotate_left(32) ^ file as u64,
+    ));
+    Results {
+        org: Arc::clone(org),
+        job: Arc::clone(job),
+        file,
+        table,
+        rows: rows.into_iter(),
+        header_sent: false,
+    }
+}
+
+fn table(org: &Org, job: &Job) -> Option<Arc<Table>> {
+    use super::job::Upload;
+    let mut progress = job.progress();
+    if progress.table.is_none()
+        && progress.state == State::Aborted
+        && let Upload::Done(data) = std::mem::replace(&mut progress.upload, Upload::None)
+        && let Ok(table) = Table::read(&org.catalogue, &job.spec, data)
+    {
+        progress.outcomes = vec![RowOutcome::Unprocessed; table.len()];
+        progress.table = Some(Arc::new(table));
+    }
+    progress.table.clone()
+}
+
+impl Results {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.len() == 0
+    }
+
+    fn header(&self) -> String {
+        let mut out = String::new();
+        let (delimiter, ending) = self.marks();
+        let own: &[&str] = match self.file {
+            File::Successful => &["\"sf__Id\"", "\"sf__Created\""],
+            File::Failed => &["\"sf__Id\"", "\"sf__Error\""],
+            File::Unprocessed => &[],
+        };
+        let mut first = true;
+        let mut column = |text: &dyn Fn(&mut String)| {
+            if !std::mem::take(&mut first) {
+                out.push(delimiter);
+            }
+            text(&mut out);
+        };
+        for name in own {
+            column(&|out| out.push_str(name));
+        }
+        for name in self.table.iter().flat_map(|table| &table.header) {
+            let plain = !name.contains([delimiter, '"', '\n', '\r']);
+            column(&|out| {
+                if plain {
+                    out.push_str(name)
+                } else {
+                    write_quoted(name, out)
+                }
+            });
+        }
+        out.push_str(ending);
+        out
+    }
+
+    fn marks(&self) -> (char, &'static str) {
+        let spec = &self.job.spec;
+        (
+            char::from(spec.delimiter.byte),
+            if spec.crlf { "\r\n" } else { "\n" },
+        )
+    }
+
+    fn row(
+        &self,
+        table: &Table,
+        row: usize,
+        outcome: &RowOutcome,
+        fields: &mut Fields,
+        out: &mut String,
+    ) {
+        let (delimiter, ending) = self.marks();
+        table.fields(row, fields);
+        let id = |id| self.org.catalogue.id_text(id);
+        let mut own = |first: &str, second: &str| {
+            write_quoted(first, out);
+            out.push(delimiter);
+            write_quoted(second, out);
+            out.push(delimiter);
+        };
+        match outcome {
+            RowOutcome::Created(created) => own(&id(*created), "true"),
+            RowOutcome::Updated(updated) => own(&id(*updated), "false"),
+            RowOutcome::Failed(error) => {
+                let known = !matches!(self.job.spec.operation, Operation::Insert);
+                let id = table
+                    .id
+                    .filter(|_| known)
+                    .and_then(|column| fields.get(column));
+                own(id.unwrap_or_default(), error);
+            }
+            RowOutcome::Unprocessed => {}
+        }
+        for (place, value) in fields.iter().enumerate() {
+            if place > 0 {
+                out.push(delimiter);
+            }
+            write_quoted(value, out);
+        }
+        out.push_str(ending);
+    }
+}
+
+impl Iterator for Results {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        if !std::mem::replace(&mut self.header_sent, true) {
+            return Some(self.header());
+        }
+        let rows: Vec<u32> = self.rows.by_ref().take(PIECE).collect();
+        let table = self.table.as_ref().filter(|_| !rows.is_empty())?;
+        let mut fields = Fields::default();
+        let mut out = String::with_capacity(rows.len() * 256);
+        let progress = self.job.progress();
+        for row in rows {
+            let row = row as usize;
+            self.row(table, row, &progress.outcomes[row], &mut fields, &mut out);
+        }
+        Some(out)
+    }
+}

@@ -1,0 +1,130 @@
+//! Receives a job's rows: once per job, chunked or not, gzip or plain, straight into the buffer they stay in.
+
+use std::io::Write as _;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use flate2::write::GzDecoder;
+use futures::StreamExt as _;
+
+use super::job::{Job, State, Upload};
+use crate::errors::ApiError;
+use crate::rest::Reply;
+use crate::rest::call::Call;
+
+/// 150 MB after base64 are at most this many bytes before.
+const MOST: usize = 112_500_000;
+
+pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
+    call.only("PUT")?;
+    let content_type = call
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    if !content_type
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with("text/csv")
+    {
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            format!("Content-Type of a job's content must be text/csv, not '{content_type}'"),
+        ));
+    }
+    {
+        let mut progress = job.progress();
+        if progress.state != State::Open {
+            let message = format!(
+                "Job is in state {}, content can only be uploaded while it is Open",
+                progress.state.name()
+            );
+            return Err(ApiError::bad("INVALIDJOBSTATE", message));
+        }
+        if !matches!(progress.upload, Upload::None) {
+            let message = format!(
+                "Found multiple contents for job: <{}>, please upload once per job",
+                job.id
+            );
+            return Err(ApiError::bad("CLIENTINPUTERROR", message));
+        }
+        progress.upload = Upload::Running;
+    }
+    let mut guard = Unfinished {
+        job,
+        finished: false,
+    };
+    let data = collect(&call.headers, call.body).await?;
+    let mut progress = job.progress();
+    if progress.state != State::Open {
+        let message = format!("Job became {} during the upload", progress.state.name());
+        return Err(ApiError::bad("INVALIDJOBSTATE", message));
+    }
+    progress.upload = Upload::Done(data);
+    guard.finished = true;
+    drop(progress);
+    Ok(Reply::empty(StatusCode::CREATED))
+}
+
+/// An upload that broke off, its future dropped, leaves the job as it was, to be uploaded again.
+struct Unfinished<'a> {
+    job: &'a Job,
+    finished: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let mut progress = self.job.progress();
+            if matches!(progress.upload, Upload::Running) {
+                progress.upload = Upload::None;
+            }
+        }
+    }
+}
+
+async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+    let too_large = || {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "REQUEST_TOO_LARGE",
+            "A job's content may hold 150 MB after base64 encoding; send more jobs",
+        )
+    };
+    let broken = || {
+        ApiError::bad(
+            "CLIENTINPUTERROR",
+            "The content could not be read to its end",
+        )
+    };
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    let gzip = text(header::CONTENT_ENCODING).is_some_and(|e| e.eq_ignore_ascii_case("gzip"));
+    let length = text(header::CONTENT_LENGTH)
+        .and_then(|l| l.parse::<usize>().ok())
+        .unwrap_or_default();
+    if length > MOST {
+        return Err(too_large());
+    }
+    let mut pieces = body.into_data_stream();
+    if !gzip {
+        let mut data = Vec::with_capacity(length);
+        while let Some(piece) = pieces.next().await {
+            data.extend_from_slice(&piece.map_err(|_| broken())?);
+            if data.len() > MOST {
+                return Err(too_large());
+            }
+        }
+        return Ok(data);
+    }
+    let mut decoder = GzDecoder::new(Vec::with_capacity(length * 4));
+    while let Some(piece) = pieces.next().await {
+        decoder
+            .write_all(&piece.map_err(|_| broken())?)
+            .map_err(|_| broken())?;
+        if decoder.get_ref().len() > MOST {
+            return Err(too_large());
+        }
+    }
+    decoder.finish().map_err(|_| broken())
+}

@@ -1,0 +1,27 @@
+//! Why an org could not be started. What calls get as answers is in `errors`.
+
+use std::io;
+
+/// A rehearsal org that did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The port is taken, or may not be bound.
+    #[error("can't listen on 127.0.0.1:{port}; choose another port, or 0 for any free one")]
+    Bind {
+        /// The port that was asked for.
+        port: u16,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The schema contradicts itself.
+    #[error("schema of the rehearsal org: {0}")]
+    Schema(String),
+    /// The schema's JSON could not be read.
+    #[error("schema of the rehearsal org is not valid JSON of its form")]
+    SchemaJson(#[from] serde_json::Error),
+    /// A setting that can't work.
+    #[error("settings of the rehearsal org: {0}")]
+    Settings(String),
+}

@@ -1,0 +1,189 @@
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod bulk;
+mod error;
+mod errors;
+mod faults;
+mod ids;
+mod org;
+mod rest;
+mod schema;
+mod settings;
+mod soql;
+mod store;
+mod values;
+mod write;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use error::Error;
+pub use faults::{CallFault, Faults};
+pub use schema::{FieldKind, FieldSchema, ObjectSchema, OnDelete, RecordTypeSchema, Schema};
+pub use settings::{Pace, Settings};
+
+use org::Org;
+use schema::catalogue::Catalogue;
+use store::output::write_field;
+
+/// How long open calls may take to end when the org stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A running org. It stops when it is dropped; [`RehearsalOrg::stop`] also waits for it.
+pub struct RehearsalOrg {
+    org: Arc<Org>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+}
+
+impl RehearsalOrg {
+    /// Starts an org on 127.0.0.1.
+    ///
+    /// # Errors
+    /// When the port can't be had, the schema contradicts itself, or the token has characters that no header takes.
+    pub async fn start(settings: Settings) -> Result<Self, Error> {
+        let catalogue = Catalogue::compile(&settings.schema)?;
+        let token = match settings.access_token {
+            Some(token) => {
+                let valid = |c: char| c.is_ascii_alphanumeric() || "!._-".contains(c);
+                if token.is_empty() || !token.chars().all(valid) {
+                    let message = "an access token is made of letters, digits and ! . _ -";
+                    return Err(Error::Settings(message.to_owned()));
+                }
+                token
+            }
+            None => auth::new_token(&catalogue.id_text(catalogue.organization)),
+        };
+        let port = settings.port;
+        let bind = |source| Error::Bind { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        // Answers are small and waited for: they must not wait to be sent together.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "no TCP_NODELAY on a connection");
+            }
+        });
+        let auth = auth::Auth::new(token, settings.client_id, settings.client_secret);
+        let org = Arc::new(Org::new(
+            catalogue,
+            auth,
+            settings.pace,
+            settings.seed,
+            format!("http://{address}"),
+        ));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(listener, rest::server::router(Arc::clone(&org)))
+            .with_graceful_shutdown(async {
+                // Told to stop, or its owner is gone.
+                let _ = stopped.await;
+            });
+        let server = tokio::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the rehearsal org stopped listening");
+            }
+        });
+        tracing::info!(%address, "rehearsal org listens");
+        Ok(Self {
+            org,
+            address,
+            stop: Some(stop),
+            server,
+        })
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:40123`, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The token that is valid without OAuth.
+    pub fn access_token(&self) -> &str {
+        &self.org.auth.token
+    }
+
+    /// The key of the connected app.
+    pub fn client_id(&self) -> &str {
+        &self.org.auth.client_id
+    }
+
+    /// The secret of the connected app.
+    pub fn client_secret(&self) -> &str {
+        &self.org.auth.client_secret
+    }
+
+    /// Calls under `/services/data/vXX.X` so far, refused ones included.
+    pub fn api_calls(&self) -> u64 {
+        self.org.calls()
+    }
+
+    /// The knobs that make it misbehave.
+    pub fn faults(&self) -> &Faults {
+        &self.org.faults
+    }
+
+    /// Makes every token that OAuth handed out so far invalid; the fixed one stays valid.
+    pub fn expire_sessions(&self) {
+        self.org.auth.expire();
+    }
+
+    /// How many records an object has, deleted ones not counted. Unknown objects have none.
+    pub fn count(&self, object: &str) -> usize {
+        let Some(object) = self.org.catalogue.object(object) else {
+            return 0;
+        };
+        self.org.read().ids(object.index, false).count()
+    }
+
+    /// All records of an object in the order they were created, every field with its value as REST writes it,
+    /// nulls included, deleted records left out. Unknown objects have none.
+    pub fn records(&self, object: &str) -> Vec<BTreeMap<String, serde_json::Value>> {
+        let catalogue = &self.org.catalogue;
+        let Some(object) = catalogue.object(object) else {
+            return Vec::new();
+        };
+        let store = self.org.read();
+        let mut text = String::new();
+        store
+            .ids(object.index, false)
+            .map(|id| {
+                let fields = object.fields.iter().enumerate().map(|(place, field)| {
+                    text.clear();
+                    write_field(catalogue, &store, id, place as u16, &mut text);
+                    // Our own JSON reads back.
+                    let value = serde_json::from_str(&text).unwrap_or_default();
+                    (field.name().to_owned(), value)
+                });
+                fields.collect()
+            })
+            .collect()
+    }
+
+    /// Stops listening, ends jobs where they are, and waits for open calls, a moment at most.
+    pub async fn stop(mut self) {
+        self.org.abort_tasks();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+    }
+}
+
+impl Drop for RehearsalOrg {
+    fn drop(&mut self) {
+        self.org.abort_tasks();
+    }
+}

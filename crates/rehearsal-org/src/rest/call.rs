@@ -1,0 +1,102 @@
+//! One call, taken apart: the path in segments (double and trailing slashes gone, percent signs decoded), the query
+//! as pairs, the body still to be read.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value as Json};
+
+use crate::errors::ApiError;
+
+/// The most a JSON body may hold, in bytes.
+const MOST_JSON: usize = 32 * 1024 * 1024;
+
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) segments: Vec<String>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    /// `66.0`, once the route has found it.
+    pub(crate) version: String,
+    pub(crate) body: Body,
+}
+
+impl Call {
+    pub(crate) fn new(parts: Parts, body: Body) -> Self {
+        Self {
+            segments: parts
+                .uri
+                .path()
+                .split('/')
+                .filter(|s| !s.is_empty())
+                .map(decode)
+                .collect(),
+            query: form_pairs(parts.uri.query().unwrap_or_default()),
+            method: parts.method,
+            headers: parts.headers,
+            version: String::new(),
+            body,
+        }
+    }
+
+    /// The path as faults compare it.
+    pub(crate) fn path(&self) -> String {
+        format!("/{}", self.segments.join("/"))
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.parameter(name)
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    }
+
+    /// Refuses any other method.
+    pub(crate) fn only(&self, allowed: &str) -> Result<(), ApiError> {
+        if allowed.split(',').any(|m| m == self.method.as_str()) {
+            Ok(())
+        } else {
+            Err(ApiError::method(self.method.as_str(), allowed))
+        }
+    }
+
+    pub(crate) async fn bytes(self, most: usize) -> Result<Bytes, ApiError> {
+        to_bytes(self.body, most).await.map_err(|_| {
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "REQUEST_TOO_LARGE",
+                "The request body could not be read, or is too large",
+            )
+        })
+    }
+
+    /// The body as a JSON object.
+    pub(crate) async fn json(self) -> Result<Map<String, Json>, ApiError> {
+        let body = self.bytes(MOST_JSON).await?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::json(error.to_string()))
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Reads `a=b&c=d`; a plus stands for a space.
+pub(crate) fn form_pairs(text: &str) -> Vec<(String, String)> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (
+                decode(&name.replace('+', " ")),
+                decode(&value.replace('+', " ")),
+            )
+        })
+        .collect()
+}

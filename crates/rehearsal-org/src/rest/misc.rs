@@ -1,0 +1,89 @@
+//! What clients ask before they do anything: versions, resources, limits, counts.
+
+use axum::http::Method;
+use serde_json::{Value as Json, json};
+
+use super::call::Call;
+use super::reply::Reply;
+use super::route::NEWEST;
+use crate::errors::ApiError;
+use crate::org::Org;
+
+/// The daily calls the org says it allows; it counts, but never refuses on its own account.
+pub(super) const DAILY_CALLS: u64 = 1_000_000;
+
+pub(super) fn versions(call: &Call) -> Result<Reply, ApiError> {
+    call.only("GET")?;
+    let seasons = ["Spring", "Summer", "Winter"];
+    let all: Vec<Json> = (60..=NEWEST)
+        .map(|version| {
+            // Version 60 was Spring '24; there are three a year, and Winter is named for the year it leads into.
+            let since = version - 60;
+            let year = 24 + since / 3 + u32::from(since % 3 == 2);
+            json!({
+                "label": format!("{} '{year}", seasons[(since % 3) as usize]),
+                "url": format!("/services/data/v{version}.0"),
+                "version": format!("{version}.0"),
+            })
+        })
+        .collect();
+    Ok(Reply::json(&all))
+}
+
+pub(super) fn resources(org: &Org, call: &Call) -> Result<Reply, ApiError> {
+    call.only("GET,HEAD")?;
+    let base = format!("/services/data/v{}", call.version);
+    let (organization, user) = org.identity();
+    Ok(Reply::json(&json!({
+        "sobjects": format!("{base}/sobjects"),
+        "query": format!("{base}/query"),
+        "queryAll": format!("{base}/queryAll"),
+        "limits": format!("{base}/limits"),
+        "composite": format!("{base}/composite"),
+        "jobs": format!("{base}/jobs"),
+        "identity": format!("{}/id/{organization}/{user}", org.url()),
+    })))
+}
+
+pub(super) fn limits(org: &Org, call: &Call) -> Result<Reply, ApiError> {
+    call.only("GET")?;
+    let limit = |most: u64, used: u64| json!({"Max": most, "Remaining": most.saturating_sub(used)});
+    let batches = org.jobs.batches();
+    Ok(Reply::json(&json!({
+        "DailyApiRequests": limit(DAILY_CALLS, org.calls()),
+        "DailyBulkApiBatches": limit(15_000, batches),
+        "DailyBulkV2QueryJobs": limit(10_000, 0),
+        "DailyBulkV2QueryFileStorageMB": limit(976_562, 0),
+        "DataStorageMB": limit(100_000, 0),
+        "FileStorageMB": limit(100_000, 0),
+        "HourlyAsyncReportRuns": limit(1_200, 0),
+    })))
+}
+
+pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, ApiError> {
+    call.only("GET")?;
+    let wanted: Option<Vec<&str>> = call
+        .parameter("sObjects")
+        .map(|names| names.split(',').collect());
+    let store = org.read();
+    let counts: Vec<Json> = org
+        .catalogue
+        .objects
+        .iter()
+        .filter(|object| match &wanted {
+            None => true,
+            Some(names) => names
+                .iter()
+                .any(|n| n.trim().eq_ignore_ascii_case(&object.name)),
+        })
+        .map(|object| (object, store.ids(object.index, false).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(object, count)| json!({"count": count, "name": object.name}))
+        .collect();
+    Ok(Reply::json(&json!({"sObjects": counts})))
+}
+
+/// Whether a call only reads.
+pub(super) fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

@@ -1,0 +1,97 @@
+//! `query` and `queryAll`, with their pages.
+
+use std::sync::Arc;
+
+use super::call::Call;
+use super::cursors::Cursor;
+use super::reply::Reply;
+use crate::errors::ApiError;
+use crate::org::Org;
+use crate::soql::run::{Answer, run};
+
+const PAGE: usize = 2000;
+
+pub(super) async fn start(org: &Arc<Org>, call: Call, deleted: bool) -> Result<Reply, ApiError> {
+    call.only("GET")?;
+    let Some(text) = call.parameter("q").map(str::to_owned) else {
+        return Err(ApiError::bad(
+            "MALFORMED_QUERY",
+            "A query string has to be specified",
+        ));
+    };
+    let page = page(&call);
+    let version = call.version;
+    let body = org
+        .blocking(move |org| {
+            let answer = run(&org.catalogue, &org.read(), &text, deleted)
+                .map_err(|error| error.to_api(&text))?;
+            Ok(match answer {
+                Answer::Count(count) => {
+                    format!("{{\"totalSize\":{count},\"done\":true,\"records\":[]}}")
+                }
+                Answer::Groups { total, json } => {
+                    format!("{{\"totalSize\":{total},\"done\":true,\"records\":[{json}]}}")
+                }
+                Answer::Records { ids, shape } => {
+                    let cursor = org.cursors.open_if_paged(ids, shape, page);
+                    write_page(org, &cursor, 0, page, &version)
+                }
+            })
+        })
+        .await??;
+    Ok(Reply::json_text(body))
+}
+
+pub(super) async fn next(org: &Arc<Org>, call: Call, locator: String) -> Result<Reply, ApiError> {
+    call.only("GET")?;
+    let page = page(&call);
+    let version = call.version;
+    let body = org
+        .blocking(move |org| {
+            let found = org.cursors.find(&locator);
+            let (cursor, offset) = found
+                .ok_or_else(|| ApiError::bad("INVALID_QUERY_LOCATOR", "invalid query locator"))?;
+            Ok(write_page(org, &cursor, offset, page, &version))
+        })
+        .await??;
+    Ok(Reply::json_text(body))
+}
+
+/// `Sforce-Query-Options: batchSize=N`, 200 to 2000.
+fn page(call: &Call) -> usize {
+    let options = call
+        .headers
+        .get("sforce-query-options")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    options
+        .split(',')
+        .filter_map(|option| option.trim().strip_prefix("batchSize="))
+        .find_map(|size| size.trim().parse::<usize>().ok())
+        .map_or(PAGE, |size| size.clamp(200, PAGE))
+}
+
+fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &str) -> String {
+    let total = cursor.ids.len();
+    let end = (offset + page).min(total);
+    let done = end == total;
+    let mut out = format!("{{\"totalSize\":{total},\"done\":{done},");
+    if !done {
+        out.push_str(&format!(
+            "\"nextRecordsUrl\":\"/services/data/v{version}/query/{}\",",
+            cursor.locator(end)
+        ));
+    }
+    out.push_str("\"records\":[");
+    let store = org.read();
+    for (place, id) in cursor.ids[offset..end].iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        cursor
+            .shape
+            .write(&org.catalogue, &store, *id, version, &mut out);
+    }
+    out.push_str("]}");
+    out
+}

@@ -1,0 +1,129 @@
+//! An answer before it is sent, and the last touches: JSON is compressed where the client asks for it.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+
+use crate::errors::ApiError;
+
+/// Smaller bodies are not worth compressing, larger ones not the time it takes between two programs of one machine.
+const COMPRESSED: std::ops::Range<usize> = 1024..256 * 1024;
+
+pub(crate) struct Reply {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    content: Content,
+}
+
+enum Content {
+    Empty,
+    Whole(&'static str, Bytes),
+    Pieces(&'static str, Body),
+}
+
+const JSON: &str = "application/json;charset=UTF-8";
+pub(crate) const CSV: &str = "text/csv; charset=UTF-8";
+
+impl Reply {
+    fn new(status: StatusCode, content: Content) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content,
+        }
+    }
+
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self::new(status, Content::Empty)
+    }
+
+    pub(crate) fn json(body: &impl Serialize) -> Self {
+        Self::json_with(StatusCode::OK, body)
+    }
+
+    pub(crate) fn json_with(status: StatusCode, body: &impl Serialize) -> Self {
+        // Our own types serialise: no maps with keys that are not text.
+        let bytes = serde_json::to_vec(body).unwrap_or_default();
+        Self::new(status, Content::Whole(JSON, bytes.into()))
+    }
+
+    pub(crate) fn json_text(body: String) -> Self {
+        Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
+    }
+
+    pub(crate) fn html(status: StatusCode, body: &'static str) -> Self {
+        Self::new(
+            status,
+            Content::Whole("text/html; charset=UTF-8", body.into()),
+        )
+    }
+
+    /// CSV made piece by piece while it is sent.
+    pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
+        let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
+        Self::new(
+            StatusCode::OK,
+            Content::Pieces(CSV, Body::from_stream(pieces)),
+        )
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((HeaderName::from_static(name), value));
+        }
+        self
+    }
+
+    pub(crate) fn finish(self, asked: &HeaderMap) -> Response<Body> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        let mut typed = |content_type| {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        };
+        let body = match self.content {
+            Content::Empty => Body::empty(),
+            Content::Pieces(content_type, body) => {
+                typed(content_type);
+                body
+            }
+            Content::Whole(content_type, bytes) => {
+                typed(content_type);
+                match compress(&bytes, asked) {
+                    Some(packed) => {
+                        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                        packed.into()
+                    }
+                    None => bytes.into(),
+                }
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+impl From<ApiError> for Reply {
+    fn from(error: ApiError) -> Self {
+        Self::json_with(error.status, &error.body)
+    }
+}
+
+fn compress(bytes: &[u8], asked: &HeaderMap) -> Option<Vec<u8>> {
+    let accepted = asked.get(header::ACCEPT_ENCODING)?.to_str().ok()?;
+    if !COMPRESSED.contains(&bytes.len()) || !accepted.contains("gzip") {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}

@@ -1,0 +1,224 @@
+//! The objects of the default schema: the standard ones with their usual fields, and the custom fields that
+//! migrations of customer data add to them.
+
+use super::FieldKind::{Boolean, Date, Datetime, Email, Int, Percent, Phone, Url};
+use super::{FieldSchema as F, ObjectSchema, OnDelete};
+
+pub(super) fn objects() -> Vec<ObjectSchema> {
+    vec![account(), contact(), opportunity(), lead(), task()]
+}
+
+/// Street, city, state, postal code and country, with the lengths the platform gives them.
+fn address(prefix: &str) -> Vec<F> {
+    let part = |name: &str| format!("{prefix}{name}");
+    vec![
+        F::textarea(&part("Street"), 255),
+        F::string(&part("City"), 40),
+        F::string(&part("State"), 80),
+        F::string(&part("PostalCode"), 20),
+        F::string(&part("Country"), 80),
+    ]
+}
+
+/// What a migration marks its records with.
+fn migration() -> Vec<F> {
+    vec![
+        F::external_id("External_Id__c"),
+        F::external_id("Legacy_Key__c"),
+        F::string("Migration_Id__c", 80),
+        F::string("Migration_Source__c", 80),
+    ]
+}
+
+const INDUSTRIES: &[&str] = &[
+    "Agriculture",
+    "Banking",
+    "Construction",
+    "Consulting",
+    "Education",
+    "Energy",
+    "Finance",
+    "Healthcare",
+    "Hospitality",
+    "Manufacturing",
+    "Retail",
+    "Technology",
+    "Telecommunications",
+    "Transportation",
+    "Other",
+];
+
+const LEAD_SOURCES: &[&str] = &[
+    "Web",
+    "Phone Inquiry",
+    "Partner Referral",
+    "Purchased List",
+    "Other",
+];
+
+fn account() -> ObjectSchema {
+    ObjectSchema::new("Account", "001")
+        .with([
+            F::string("Name", 255).required(),
+            F::picklist(
+                "Type",
+                &[
+                    "Prospect",
+                    "Customer - Direct",
+                    "Customer - Channel",
+                    "Other",
+                ],
+            ),
+            F::reference("ParentId", "Parent", &["Account"]),
+        ])
+        .with(address("Billing"))
+        .with(address("Shipping"))
+        .with([
+            F::new("Phone", Phone),
+            F::new("Fax", Phone),
+            F::string("AccountNumber", 40),
+            F::new("Website", Url),
+            F::string("Sic", 20),
+            F::picklist("Industry", INDUSTRIES),
+            F::currency("AnnualRevenue", 18, 0),
+            F::new("NumberOfEmployees", Int),
+            F::picklist("Ownership", &["Public", "Private", "Subsidiary", "Other"]),
+            F::picklist("Rating", &["Hot", "Warm", "Cold"]),
+            F::string("Site", 80),
+            F::picklist("AccountSource", LEAD_SOURCES),
+            F::textarea("Description", 32_000),
+        ])
+        .with(migration())
+        .with([F::currency("Annual_Spend__c", 16, 2)])
+}
+
+fn contact() -> ObjectSchema {
+    ObjectSchema::new("Contact", "003")
+        .with([
+            F::string("LastName", 80).required(),
+            F::string("FirstName", 40),
+            F::picklist("Salutation", &["Mr.", "Ms.", "Mrs.", "Dr.", "Prof."]),
+            F::reference("AccountId", "Account", &["Account"]).on_delete(OnDelete::Cascade),
+            F::reference("ReportsToId", "ReportsTo", &["Contact"]),
+        ])
+        .with(address("Mailing"))
+        .with(address("Other"))
+        .with([
+            F::new("Phone", Phone),
+            F::new("Fax", Phone),
+            F::new("MobilePhone", Phone),
+            F::new("HomePhone", Phone),
+            F::new("OtherPhone", Phone),
+            F::new("Email", Email).id_lookup(),
+            F::string("Title", 128),
+            F::string("Department", 80),
+            F::picklist("LeadSource", LEAD_SOURCES),
+            F::new("Birthdate", Date),
+            F::textarea("Description", 32_000),
+            F::new("HasOptedOutOfEmail", Boolean),
+            F::new("DoNotCall", Boolean),
+        ])
+        .with(migration())
+        .with([
+            F::external_id("Contact_External_Id__c"),
+            F::picklist("Status__c", &["Active", "Inactive"]).restricted(),
+        ])
+        .record_type("Customer_Contact", "Customer Contact")
+        .record_type("Vendor_Contact", "Vendor Contact")
+}
+
+fn opportunity() -> ObjectSchema {
+    let stages = &[
+        "Prospecting",
+        "Qualification",
+        "Needs Analysis",
+        "Value Proposition",
+        "Proposal/Price Quote",
+        "Negotiation/Review",
+        "Closed Won",
+        "Closed Lost",
+    ];
+    ObjectSchema::new("Opportunity", "006")
+        .with([
+            F::string("Name", 120).required().id_lookup(),
+            F::reference("AccountId", "Account", &["Account"]).on_delete(OnDelete::Cascade),
+            F::picklist("StageName", stages).required(),
+            F::new("CloseDate", Date).required(),
+            F::currency("Amount", 16, 2),
+            F {
+                precision: 3,
+                ..F::new("Probability", Percent)
+            },
+            F::double("TotalOpportunityQuantity", 18, 2),
+            F::picklist("Type", &["Existing Business", "New Business"]),
+            F::string("NextStep", 255),
+            F::picklist("LeadSource", LEAD_SOURCES),
+            F::new("IsPrivate", Boolean),
+            F::textarea("Description", 32_000),
+        ])
+        .with(migration())
+        .with([F::external_id("Opportunity_External_Id__c")])
+}
+
+fn lead() -> ObjectSchema {
+    ObjectSchema::new("Lead", "00Q")
+        .with([
+            F::string("LastName", 80).required(),
+            F::string("FirstName", 40),
+            F::picklist("Salutation", &["Mr.", "Ms.", "Mrs.", "Dr.", "Prof."]),
+            F::string("Company", 255).required(),
+            F::string("Title", 128),
+        ])
+        .with(address(""))
+        .with([
+            F::new("Phone", Phone),
+            F::new("MobilePhone", Phone),
+            F::new("Email", Email).id_lookup(),
+            F::new("Website", Url),
+            F::picklist("LeadSource", LEAD_SOURCES),
+            F {
+                default: Some("Open - Not Contacted".to_owned()),
+                ..F::picklist(
+                    "Status",
+                    &[
+                        "Open - Not Contacted",
+                        "Working - Contacted",
+                        "Closed - Converted",
+                        "Closed - Not Converted",
+                    ],
+                )
+                .required()
+            },
+            F::picklist("Industry", INDUSTRIES),
+            F::new("NumberOfEmployees", Int),
+            F::textarea("Description", 32_000),
+        ])
+        .with(migration())
+}
+
+fn task() -> ObjectSchema {
+    ObjectSchema::new("Task", "00T")
+        .with([
+            F::reference("WhoId", "Who", &["Contact", "Lead"]),
+            F::reference("WhatId", "What", &["Account", "Opportunity"])
+                .on_delete(OnDelete::Cascade),
+            F::string("Subject", 255),
+            F::new("ActivityDate", Date),
+            F {
+                default: Some("Not Started".to_owned()),
+                ..F::picklist(
+                    "Status",
+                    &["Not Started", "In Progress", "Completed", "Deferred"],
+                )
+                .required()
+            },
+            F {
+                default: Some("Normal".to_owned()),
+                ..F::picklist("Priority", &["High", "Normal", "Low"]).required()
+            },
+            F::new("IsReminderSet", Boolean),
+            F::new("ReminderDateTime", Datetime),
+            F::textarea("Description", 32_000),
+        ])
+        .with(migration())
+}

@@ -1,0 +1,212 @@
+//! Names in a query resolved against the schema: a field, or a field of a parent up to five references away; and
+//! the shape in which selected fields are written.
+
+use std::borrow::Cow;
+
+use super::QueryError;
+use super::ast::Name;
+use crate::ids::RecordId;
+use crate::schema::catalogue::{Catalogue, Field, Object};
+use crate::store::Store;
+use crate::store::output::{write_attributes, write_field};
+use crate::values::Value;
+use crate::values::output::write_text;
+
+/// A resolved name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// References followed, each a field of the object before it.
+    pub(super) hops: Vec<u16>,
+    /// The field, per object the last reference may lead to.
+    pub(super) leaves: Vec<(u16, u16)>,
+}
+
+impl Path {
+    /// Resolves a name written in a query on `object`.
+    pub(super) fn resolve(
+        catalogue: &Catalogue,
+        object: &Object,
+        alias: Option<&str>,
+        name: &Name,
+    ) -> Result<Self, QueryError> {
+        let mut segments: Vec<&str> = name.text.split('.').collect();
+        let own = |first: &str| {
+            alias.is_some_and(|a| a.eq_ignore_ascii_case(first))
+                || (first.eq_ignore_ascii_case(&object.name)
+                    && object.relationship(first).is_none())
+        };
+        if segments.len() > 1 && own(segments[0]) {
+            segments.remove(0);
+        }
+        let Some((leaf, parents)) = segments.split_last() else {
+            return Err(QueryError::unexpected(&name.text, name.at));
+        };
+        let mut hops = Vec::new();
+        let mut objects = vec![object];
+        for parent in parents {
+            let unknown = || {
+                QueryError::new(
+                    "INVALID_FIELD",
+                    format!(
+                        "Didn't understand relationship '{parent}' in field path. If you are attempting to use a \
+                         custom relationship, be sure to append the '__r' after the custom relationship name."
+                    ),
+                )
+                .at(name.at)
+            };
+            let [only] = objects.as_slice() else {
+                return Err(unknown());
+            };
+            let hop = only.relationship(parent).ok_or_else(unknown)?;
+            hops.push(hop);
+            objects = only
+                .at(hop)
+                .references
+                .iter()
+                .map(|o| catalogue.at(*o))
+                .collect();
+        }
+        if hops.len() > 5 {
+            let text = "Relationships may be up to 5 levels deep";
+            return Err(QueryError::new("MALFORMED_QUERY", text).at(name.at));
+        }
+        let leaves: Vec<(u16, u16)> = objects
+            .iter()
+            .filter_map(|o| Some((o.index, o.field(leaf)?)))
+            .collect();
+        if leaves.is_empty() {
+            let text = format!(
+                "No such column '{leaf}' on entity '{}'. If you are attempting to use a custom field, be sure to \
+                 append the '__c' after the custom field name. Please reference your WSDL or the describe call for \
+                 the appropriate names.",
+                objects
+                    .first()
+                    .map_or(object.name.as_str(), |o| o.name.as_str())
+            );
+            return Err(QueryError::new("INVALID_FIELD", text).at(name.at));
+        }
+        Ok(Self { hops, leaves })
+    }
+
+    /// The field as described; of several objects, the first's.
+    pub(super) fn field<'a>(&self, catalogue: &'a Catalogue) -> &'a Field {
+        let (object, field) = self.leaves[0];
+        catalogue.at(object).at(field)
+    }
+
+    /// The value for a record; null where a reference on the way is.
+    pub(super) fn value<'a>(
+        &self,
+        catalogue: &Catalogue,
+        store: &'a Store,
+        id: RecordId,
+    ) -> Cow<'a, Value> {
+        let mut id = id;
+        for hop in &self.hops {
+            match store.value(catalogue, id, *hop).as_ref() {
+                Value::Ref(parent) => id = *parent,
+                _ => return Cow::Owned(Value::Null),
+            }
+        }
+        match self.leaves.iter().find(|(object, _)| *object == id.object) {
+            Some((_, field)) => store.value(catalogue, id, *field),
+            None => Cow::Owned(Value::Null),
+        }
+    }
+}
+
+/// Selected fields, those of one parent together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Field {
+        leaves: Vec<(u16, u16)>,
+        name: String,
+    },
+    Parent {
+        hop: u16,
+        name: String,
+        shape: Shape,
+    },
+}
+
+impl Shape {
+    /// Adds a field; `false` when it is there already.
+    pub(super) fn add(&mut self, catalogue: &Catalogue, object: &Object, path: &Path) -> bool {
+        let mut shape = self;
+        let mut object = object;
+        for hop in &path.hops {
+            let found = shape
+                .parts
+                .iter()
+                .position(|part| matches!(part, Part::Parent { hop: h, .. } if h == hop));
+            let place = found.unwrap_or_else(|| {
+                shape.parts.push(Part::Parent {
+                    hop: *hop,
+                    name: object
+                        .at(*hop)
+                        .schema
+                        .relationship
+                        .clone()
+                        .unwrap_or_default(),
+                    shape: Self::default(),
+                });
+                shape.parts.len() - 1
+            });
+            object = catalogue.at(object.at(*hop).references[0]);
+            // The part at `place` was just found or made as a parent.
+            let Part::Parent { shape: inner, .. } = &mut shape.parts[place] else {
+                return false;
+            };
+            shape = inner;
+        }
+        let part = Part::Field {
+            leaves: path.leaves.clone(),
+            name: path.field(catalogue).name().to_owned(),
+        };
+        let new = !shape.parts.contains(&part);
+        if new {
+            shape.parts.push(part);
+        }
+        new
+    }
+
+    /// Appends one record with its attributes.
+    pub(crate) fn write(
+        &self,
+        catalogue: &Catalogue,
+        store: &Store,
+        id: RecordId,
+        version: &str,
+        out: &mut String,
+    ) {
+        out.push('{');
+        write_attributes(catalogue, id, version, out);
+        for part in &self.parts {
+            out.push(',');
+            match part {
+                Part::Field { leaves, name } => {
+                    write_text(name, out);
+                    out.push(':');
+                    match leaves.iter().find(|(object, _)| *object == id.object) {
+                        Some((_, field)) => write_field(catalogue, store, id, *field, out),
+                        None => out.push_str("null"),
+                    }
+                }
+                Part::Parent { hop, name, shape } => {
+                    write_text(name, out);
+                    out.push(':');
+                    match store.value(catalogue, id, *hop).as_ref() {
+                        Value::Ref(parent) => shape.write(catalogue, store, *parent, version, out),
+                        _ => out.push_str("null"),
+                    }
+                }
+            }
+        }
+        out.push('}');
+    }
+}

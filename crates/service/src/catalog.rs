@@ -1,0 +1,108 @@
+//! Runs as they were pinned when they began: the migration file, and each object as source and target described it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use connector::{SourceObject, TargetObject};
+use control::Control;
+use model::migration::Migration;
+use model::{Failure, RunId};
+use serde::de::DeserializeOwned;
+
+/// How many runs are remembered; more than one process ever works on at once.
+const REMEMBERED: usize = 32;
+
+/// One object of a run.
+#[derive(Debug, Clone)]
+pub struct PinnedObject {
+    pub source: SourceObject,
+    pub target: TargetObject,
+    pub needs_key_pass: bool,
+    /// Records in the target before the run wrote anything.
+    pub target_before: Option<i64>,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct PinnedRun {
+    pub id: RunId,
+    pub migration: Migration,
+    pub objects: HashMap<String, PinnedObject>,
+    pub scheduler_run_id: Option<String>,
+}
+
+impl PinnedRun {
+    pub fn object(&self, name: &str) -> Result<&PinnedObject, Failure> {
+        self.objects
+            .get(name)
+            .ok_or_else(|| Failure::bug(format!("run {} has no object {name}", self.id)))
+    }
+}
+
+/// Reads pinned runs once and remembers them: what is pinned never changes.
+#[derive(Clone)]
+pub struct Catalog {
+    control: Control,
+    runs: Arc<Mutex<HashMap<RunId, Arc<PinnedRun>>>>,
+}
+
+impl Catalog {
+    pub(crate) fn new(control: Control) -> Self {
+        Self {
+            control,
+            runs: Arc::default(),
+        }
+    }
+
+    pub async fn run(&self, id: &RunId) -> Result<Arc<PinnedRun>, Failure> {
+        let known = self
+            .runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned();
+        if let Some(run) = known {
+            return Ok(run);
+        }
+        let run = Arc::new(self.read(id).await?);
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.len() >= REMEMBERED {
+            runs.clear();
+        }
+        runs.insert(id.clone(), run.clone());
+        Ok(run)
+    }
+
+    async fn read(&self, id: &RunId) -> Result<PinnedRun, Failure> {
+        let run = self.control.run(id).await?;
+        let objects = self.control.objects(id).await?;
+        Ok(PinnedRun {
+            id: id.clone(),
+            migration: Migration::parse(&run.file, &run.migration)?,
+            scheduler_run_id: run.scheduler_run_id,
+            objects: objects
+                .into_iter()
+                .map(|object| {
+                    let pinned = PinnedObject {
+                        source: pinned(&object.name, object.source)?,
+                        target: pinned(&object.name, object.target)?,
+                        needs_key_pass: object.needs_key_pass,
+                        target_before: object.target_before,
+                    };
+                    Ok((object.name, pinned))
+                })
+                .collect::<Result<_, Failure>>()?,
+        })
+    }
+}
+
+fn pinned<T: DeserializeOwned>(object: &str, value: serde_json::Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|error| {
+        Failure::chunk(
+            "unreadable_run",
+            format!("what was pinned of it can't be read: {error}"),
+        )
+        .object(object)
+        .hint("the run was begun by another version; finish it with that one, or start a new run")
+    })
+}

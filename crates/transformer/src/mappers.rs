@@ -1,0 +1,93 @@
+//! Compiled mappings, one per object of a run, with what is known of its duplicates.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mapping::{Duplicates, Mapper, Spec};
+use model::{ChunkRef, Failure, ObjectState, RunId};
+use queue::Queue;
+use service::Line;
+
+/// How many compiled mappings are kept.
+const KEPT: usize = 256;
+
+/// What an object's records are mapped by, and where they go.
+pub(crate) struct Mapping {
+    pub(crate) mapper: Mapper,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) load_queue: Queue,
+}
+
+type Compiled = HashMap<(RunId, String), Arc<Mapping>>;
+
+#[derive(Clone)]
+pub(crate) struct Mappers {
+    line: Line,
+    compiled: Arc<Mutex<Compiled>>,
+}
+
+impl Mappers {
+    pub(crate) fn new(line: Line) -> Self {
+        Self {
+            line,
+            compiled: Arc::default(),
+        }
+    }
+
+    pub(crate) async fn of(&self, chunk: &ChunkRef) -> Result<Arc<Mapping>, Failure> {
+        let name = (chunk.run.clone(), chunk.object.clone());
+        let known = self.compiled().get(&name).cloned();
+        if let Some(mapping) = known {
+            return Ok(mapping);
+        }
+        let (mapping, lasting) = self.compile(chunk).await?;
+        let mapping = Arc::new(mapping);
+        if lasting {
+            let mut compiled = self.compiled();
+            if compiled.len() >= KEPT {
+                compiled.clear();
+            }
+            compiled.insert(name, mapping.clone());
+        }
+        Ok(mapping)
+    }
+
+    /// The mapping, and whether it may be kept: not while the object's keys are still being read, because its duplicates are not known yet.
+    async fn compile(&self, chunk: &ChunkRef) -> Result<(Mapping, bool), Failure> {
+        let run = self.line.catalog.run(&chunk.run).await?;
+        let pinned = run.object(&chunk.object)?;
+        let object = run
+            .migration
+            .object(&chunk.object)
+            .ok_or_else(|| Failure::bug("the pinned file has no such object"))?;
+        let mapper = Mapper::compile(&Spec {
+            migration: &run.migration,
+            object,
+            source: pinned.source.schema.clone(),
+            key: &pinned.source.key,
+            target: &pinned.target,
+            run: &run.id,
+        })?;
+        let mut lasting = true;
+        let mut duplicates = Duplicates::none();
+        if pinned.needs_key_pass {
+            let state = self.line.control.object_state(&chunk.run, &chunk.object).await?;
+            lasting = state != ObjectState::ReadingKeys;
+            let rows = self.line.control.duplicates(&chunk.run, &chunk.object).await?;
+            duplicates = Duplicates::decide(object.on_duplicate_key, rows);
+        }
+        let mapping = Mapping {
+            mapper,
+            duplicates,
+            load_queue: Queue::Load {
+                migration: run.migration.migration.clone(),
+                connection: run.migration.target.clone(),
+            },
+        };
+        Ok((mapping, lasting))
+    }
+
+    fn compiled(&self) -> std::sync::MutexGuard<'_, Compiled> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
