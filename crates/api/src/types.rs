@@ -111,10 +111,13 @@ pub struct ReconciliationView {
     pub object: String,
     pub level: u8,
     pub check: String,
+    /// Which records, in words.
+    pub scope: String,
+    /// What was expected, from the source's side.
     pub source: Option<String>,
+    /// What was found in the target, or was said to be extracted.
     pub target: Option<String>,
     pub passed: bool,
-    pub details: Value,
 }
 
 /// `GET /api/runs/{run}/failures`.
@@ -155,8 +158,8 @@ pub struct FailedRecord {
     pub code: String,
     pub message: String,
     #[serde(default)]
-    pub fields: Option<String>,
-    pub retries: i64,
+    pub fields: Vec<String>,
+    pub retries: u64,
     #[serde(default)]
     pub data: Map<String, Value>,
 }

@@ -1,1 +1,18 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod client;
+mod columns;
+mod csv_encode;
+mod describe;
+mod errors;
+mod jobs;
+mod key;
+mod prepare;
+mod results;
+mod row_error;
+mod soql;
+mod spool;
+mod target;
+
+pub use target::salesforce_target;

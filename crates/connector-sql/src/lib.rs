@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod calendar;
+mod names;
 mod postgres;
-mod sqlite;
+mod rows;
 mod split;
+
+pub use postgres::postgres_source;

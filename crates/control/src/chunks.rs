@@ -113,6 +113,13 @@ impl Control {
         rows.iter().map(read_chunk).collect()
     }
 
+    /// Why the first of an object's failed chunks failed.
+    pub async fn chunk_failure(&self, run: &RunId, object: &str) -> Result<Option<Failure>> {
+        let sql = "select * from chunks where run_id = $1 and object = $2 and state = 'failed' order by chunk limit 1";
+        let row = self.db.read_one(sql, args![run, object]).await?;
+        Ok(row.as_ref().map(read_chunk).transpose()?.and_then(|chunk| chunk.failure))
+    }
+
     /// Chunks by state, of every object that has any.
     pub async fn counts(&self, run: &RunId) -> Result<BTreeMap<String, ChunkCounts>> {
         let sql = "select object, state, count(*) as chunks from chunks where run_id = $1 group by object, state";

@@ -40,6 +40,9 @@ impl Control {
         ] {
             let rows = self.db.write(sql, args![holder, millis(ttl)]).await?;
             if let Some(row) = rows.first() {
+                if let Err(error) = self.sweep_leases().await {
+                    tracing::debug!(%error, "old leases were not swept out");
+                }
                 return Ok(Some(Term(row.int("term")?)));
             }
         }

@@ -5,7 +5,7 @@ use model::RunId;
 use serde_json::Value;
 
 use crate::db::args;
-use crate::{Control, Result};
+use crate::{Control, Result, Term};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reconciliation {
@@ -25,26 +25,39 @@ pub struct Reconciliation {
 }
 
 impl Control {
-    /// Stores the result of a check, in place of an earlier one of the same check.
-    pub async fn save_reconciliation(&self, result: &Reconciliation) -> Result<()> {
+    /// Stores an object's results together, so that nobody sees half of them; each in place of an earlier one of the same check.
+    pub async fn save_reconciliations(&self, results: &[Reconciliation]) -> Result<()> {
         let sql = "
             insert into reconciliations (run_id, object, level, check_name, scope, source_value, target_value, passed, details, checked_at)
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now})
             on conflict (run_id, object, level, check_name) do update set scope = excluded.scope,
                 source_value = excluded.source_value, target_value = excluded.target_value, passed = excluded.passed,
                 details = excluded.details, checked_at = excluded.checked_at";
-        let values = args![
-            &result.run,
-            &result.object,
-            result.level,
-            &result.check,
-            &result.scope,
-            &result.source_value,
-            &result.target_value,
-            result.passed,
-            result.details.as_ref(),
-        ];
-        self.db.execute(sql, values).await.map(|_| ())
+        let mut tx = self.db.begin().await?;
+        for result in results {
+            let values = args![
+                &result.run,
+                &result.object,
+                result.level,
+                &result.check,
+                &result.scope,
+                &result.source_value,
+                &result.target_value,
+                result.passed,
+                result.details.as_ref(),
+            ];
+            tx.execute(sql, values).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Forgets a run's results, because they are about to be found anew.
+    ///
+    /// Errors: `Deposed`.
+    pub async fn forget_reconciliations(&self, term: Term, run: &RunId) -> Result<()> {
+        let mut tx = self.db.begin_as(term).await?;
+        tx.execute("delete from reconciliations where run_id = $1", args![run]).await?;
+        tx.commit().await
     }
 
     /// By object, level and check.

@@ -115,6 +115,13 @@ impl Control {
         read_run(&row.ok_or_else(|| unknown(id))?)
     }
 
+    /// The run of a scheduler's own key.
+    pub async fn run_by_key(&self, key: &str) -> Result<Option<Run>> {
+        let sql = "select * from runs where idempotency_key = $1";
+        let row = self.db.read_one(sql, args![key]).await?;
+        row.as_ref().map(read_run).transpose()
+    }
+
     /// The newest first.
     pub async fn runs(&self, limit: u32) -> Result<Vec<Run>> {
         let sql = "select * from runs order by created_at desc, id desc limit $1";

@@ -118,14 +118,14 @@ impl Control {
     /// Errors: `Deposed`.
     pub async fn next_pass(&self, term: Term, run: &RunId, object: &str) -> Result<bool> {
         let mut tx = self.db.begin_as(term).await?;
-        let sql = "select count(*) as chunks from chunks where run_id = $1 and object = $2 and pass = 'keys'
-                   and state in ('pending', 'dispatched', 'failed')";
-        let unread = tx.fetch_one(sql, args![run, object]).await?;
+        // The plan first: once it is closed, no further slice can come between the two looks.
         let open = "select 1 as open from objects where run_id = $1 and name = $2 and plan_closed = false";
-        if unread.map_or(Ok(0), |row| row.int("chunks"))? > 0
-            || !tx.fetch(open, args![run, object]).await?.is_empty()
-        {
-            return Ok(false);
+        let unread = "select 1 as unread from chunks where run_id = $1 and object = $2 and pass = 'keys'
+                      and state in ('pending', 'dispatched', 'failed') limit 1";
+        for waits_for in [open, unread] {
+            if !tx.fetch(waits_for, args![run, object]).await?.is_empty() {
+                return Ok(false);
+            }
         }
         let sql = "update chunks set state = 'pending', pass = 'records', settled_at = null, dispatched_at = null, updated_at = {now}
                    where run_id = $1 and object = $2 and pass = 'keys' and state = 'done'";
@@ -157,15 +157,15 @@ pub(crate) fn book_args(books: &Books) -> Vec<Arg> {
 }
 
 /// Code, message, hint, and all of it as JSON.
-pub(crate) fn failure_args(failure: Option<&Failure>) -> Result<Vec<Arg>> {
+pub(crate) fn failure_args(failure: Option<&Failure>) -> Result<[Arg; 4]> {
     let json = failure
         .map(serde_json::to_value)
         .transpose()
         .map_err(|error| Error::Corrupt(format!("a failure does not serialise: {error}")))?;
-    Ok(args![
-        failure.map(|failure| failure.code.as_str()),
-        failure.map(ToString::to_string),
-        failure.and_then(|failure| failure.hint.clone()),
-        json.as_ref(),
+    Ok([
+        failure.map(|failure| failure.code.as_str()).into(),
+        failure.map(ToString::to_string).into(),
+        failure.and_then(|failure| failure.hint.clone()).into(),
+        json.as_ref().into(),
     ])
 }

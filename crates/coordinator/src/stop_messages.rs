@@ -23,7 +23,8 @@ async fn store(line: &Line) {
         let kept = async {
             let mut messages = line.broker.control(Some(QUEUE)).await?;
             loop {
-                let message = messages.next().await?;
+                let heard = messages.next().await?;
+                let message = &heard.message;
                 let desired = match message.action {
                     ControlAction::Stop => DesiredState::Stopped,
                     ControlAction::Pause => DesiredState::Paused,
@@ -32,9 +33,19 @@ async fn store(line: &Line) {
                 let run = (message.run != "*").then(|| RunId::new(&message.run));
                 let (by, reason) = (message.by.as_deref(), message.reason.as_deref());
                 let set = line.control.set_desired(run.as_ref(), desired, by, reason, message.drain);
-                if let Err(error) = set.await {
-                    tracing::warn!(run = message.run, %error, "a stop message could not be stored");
+                match set.await {
+                    Err(error) if error.is_retryable() => {
+                        tracing::warn!(run = message.run, %error, "a stop message can't be stored yet");
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        heard.requeue().await?;
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::warn!(run = message.run, %error, "a stop message asks what can't be done");
+                    }
+                    Ok(_) => {}
                 }
+                heard.ack().await?;
             }
         };
         let ended: Result<(), queue::Error> = kept.await;

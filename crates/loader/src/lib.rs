@@ -1,1 +1,18 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod jobs;
+mod queues;
+mod transactions;
+
+use connectors::Connections;
+use model::Failure;
+use service::{Line, Role};
+
+/// Serves as a loader until the process ends.
+pub async fn run(line: Line, connections: Connections) -> Result<(), Failure> {
+    let (served, ()) = tokio::join!(
+        queues::serve(&line, &connections),
+        line.announce(Role::Loader)
+    );
+    served
+}

@@ -19,4 +19,4 @@ pub use ledger::{Ledger, LedgerRow};
 pub use outcome::Outcome;
 pub use payload::Payload;
 pub use refusal::Refusal;
-pub use wire::{decode_batch, encode_batch};
+pub use wire::{decode_batch, encode_batch, join_parts, split_parts};

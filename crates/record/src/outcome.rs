@@ -4,7 +4,7 @@
 use model::{Books, Failure};
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{decode_batch, encode_batch, join, split, unreadable};
+use crate::wire::{decode_batch, encode_batch, join_parts, split_parts, unreadable};
 use crate::{Journey, Ledger, Refusal};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,11 +58,11 @@ impl Outcome {
             refusals: self.refusals.clone(),
         })
         .map_err(|error| Failure::bug(format!("an outcome does not encode: {error}")))?;
-        Ok(join(&[&head, &encode_batch(&self.ledger.to_batch()?)?]))
+        Ok(join_parts(&[&head, &encode_batch(&self.ledger.to_batch()?)?]))
     }
 
     pub fn decode(body: &[u8]) -> Result<Self, Failure> {
-        let [head, ledger] = split(body)?;
+        let [head, ledger] = split_parts(body)?;
         let Head {
             journey,
             job,

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use model::Failure;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{decode_batch, encode_batch, join, split, unreadable};
+use crate::wire::{decode_batch, encode_batch, join_parts, split_parts, unreadable};
 use crate::{Journey, Refusal};
 
 /// Records still on their way, and those already refused; together all that was extracted.
@@ -28,11 +28,11 @@ impl Payload {
             refusals: self.refusals.clone(),
         })
         .map_err(|error| Failure::bug(format!("a payload does not encode: {error}")))?;
-        Ok(join(&[&head, &encode_batch(&self.records)?]))
+        Ok(join_parts(&[&head, &encode_batch(&self.records)?]))
     }
 
     pub fn decode(body: &[u8]) -> Result<Self, Failure> {
-        let [head, records] = split(body)?;
+        let [head, records] = split_parts(body)?;
         let Head { journey, refusals } =
             serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {

@@ -44,7 +44,7 @@ pub(crate) fn unreadable(reason: &str) -> Failure {
 }
 
 /// Joins parts into a body.
-pub(crate) fn join(parts: &[&[u8]]) -> Vec<u8> {
+pub fn join_parts(parts: &[&[u8]]) -> Vec<u8> {
     let mut body = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
     for part in parts {
         body.extend_from_slice(&(part.len() as u64).to_le_bytes());
@@ -54,7 +54,7 @@ pub(crate) fn join(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Takes a body of `N` parts apart.
-pub(crate) fn split<const N: usize>(body: &[u8]) -> Result<[&[u8]; N], Failure> {
+pub fn split_parts<const N: usize>(body: &[u8]) -> Result<[&[u8]; N], Failure> {
     let mut parts = [&body[..0]; N];
     let mut rest = body;
     for part in &mut parts {
@@ -78,12 +78,12 @@ mod tests {
 
     #[test]
     fn parts_come_back_and_damage_is_noticed() {
-        let body = join(&[b"ab", b"", b"c"]);
-        assert_eq!(split::<3>(&body), Ok([&b"ab"[..], b"", b"c"]));
+        let body = join_parts(&[b"ab", b"", b"c"]);
+        assert_eq!(split_parts::<3>(&body), Ok([&b"ab"[..], b"", b"c"]));
         for cut in 0..body.len() {
-            assert!(split::<3>(&body[..cut]).is_err(), "cut at {cut}");
+            assert!(split_parts::<3>(&body[..cut]).is_err(), "cut at {cut}");
         }
-        assert!(split::<2>(&body).is_err(), "a tail");
+        assert!(split_parts::<2>(&body).is_err(), "a tail");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use connector::{SourceObject, TargetObject};
+use connector::{LoadPlan, SourceObject};
 use control::Control;
 use model::migration::Migration;
 use model::{Failure, RunId};
@@ -16,7 +16,8 @@ const REMEMBERED: usize = 32;
 #[derive(Debug, Clone)]
 pub struct PinnedObject {
     pub source: SourceObject,
-    pub target: TargetObject,
+    /// How it is loaded, the target's own description with it.
+    pub plan: LoadPlan,
     pub needs_key_pass: bool,
     /// Records in the target before the run wrote anything.
     pub target_before: Option<i64>,
@@ -85,7 +86,7 @@ impl Catalog {
                 .map(|object| {
                     let pinned = PinnedObject {
                         source: pinned(&object.name, object.source)?,
-                        target: pinned(&object.name, object.target)?,
+                        plan: pinned(&object.name, object.target)?,
                         needs_key_pass: object.needs_key_pass,
                         target_before: object.target_before,
                     };

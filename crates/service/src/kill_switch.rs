@@ -100,7 +100,13 @@ impl KillSwitch {
         let flags = self.control.desired_states().await?;
         let flags = flags
             .into_iter()
-            .map(|(run, desired, drain)| (run, Flag { desired, drain }))
+            .map(|run| {
+                let flag = Flag {
+                    desired: run.desired,
+                    drain: run.drain,
+                };
+                (run.run, flag)
+            })
             .collect();
         let mut state = self.state();
         if state.read.as_ref().is_none_or(|(at, _)| *at < asked) {
@@ -128,7 +134,9 @@ impl KillSwitch {
             let heard = async {
                 let mut messages = broker.control(None).await?;
                 loop {
-                    self.obey(messages.next().await?).await;
+                    let heard = messages.next().await?;
+                    self.obey(heard.message.clone()).await;
+                    heard.ack().await?;
                 }
             };
             let ended: Result<(), queue::Error> = heard.await;
@@ -167,7 +175,7 @@ impl KillSwitch {
             )
             .await
         {
-            if !error.is_passing() {
+            if !error.is_retryable() {
                 tracing::warn!(run = message.run, %error, "the message asks what can't be done");
                 break;
             }

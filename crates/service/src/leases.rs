@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::{Control, Lease};
+use control::{Control, TakenLease};
 use model::{Attempt, ChunkRef, Failure};
 
 /// What is being done with a chunk.
@@ -54,7 +54,7 @@ impl Leases {
             .control
             .take_lease(chunk, attempt, stage.as_str(), &self.holder, self.ttl)
             .await?;
-        Ok(lease == Lease::Taken)
+        Ok(lease == TakenLease::Taken)
     }
 
     /// Lets a chunk go. A lease that can't be deleted ends by itself.

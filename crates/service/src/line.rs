@@ -101,9 +101,11 @@ impl Line {
     pub async fn announce(&self, role: Role) {
         const EVERY: Duration = Duration::from_secs(2);
         while !self.ending.is_cancelled() {
+            let (name, version) = (role.as_str(), env!("CARGO_PKG_VERSION"));
+            let in_hand = self.tasks.len() as u64;
             if let Err(error) = self
                 .control
-                .heartbeat(&self.instance, role.as_str(), true)
+                .heartbeat(&self.instance, name, &host(), version, true, in_hand)
                 .await
             {
                 tracing::warn!(role = role.as_str(), %error, "the heartbeat was not stored");
@@ -113,7 +115,7 @@ impl Line {
                 () = tokio::time::sleep(EVERY) => {}
             }
         }
-        if let Err(error) = self.control.farewell(&self.instance, role.as_str()).await {
+        if let Err(error) = self.control.farewell(&self.instance).await {
             tracing::warn!(role = role.as_str(), %error, "the farewell was not stored");
         }
     }

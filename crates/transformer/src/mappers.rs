@@ -65,14 +65,14 @@ impl Mappers {
             object,
             source: pinned.source.schema.clone(),
             key: &pinned.source.key,
-            target: &pinned.target,
+            target: &pinned.plan.target,
             run: &run.id,
         })?;
         let mut lasting = true;
         let mut duplicates = Duplicates::none();
         if pinned.needs_key_pass {
-            let state = self.line.control.object_state(&chunk.run, &chunk.object).await?;
-            lasting = state != ObjectState::ReadingKeys;
+            let object = self.line.control.object(&chunk.run, &chunk.object).await?;
+            lasting = object.state != ObjectState::ReadingKeys;
             let rows = self.line.control.duplicates(&chunk.run, &chunk.object).await?;
             duplicates = Duplicates::decide(object.on_duplicate_key, rows);
         }

@@ -70,6 +70,12 @@ impl Migration {
         Ok(migration)
     }
 
+    /// The file as it is stored with a run.
+    pub fn to_yaml(&self) -> Result<String, Failure> {
+        serde_saphyr::to_string(self)
+            .map_err(|error| Failure::bug(format!("a migration does not serialise: {error}")))
+    }
+
     /// Makes file names relative to `folder`, so that services in other working directories find them.
     pub fn anchor(&mut self, folder: &Path) {
         for template in self.connections.values_mut() {

@@ -10,9 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Shared;
 use super::mailbox::{Letter, Mailbox};
 use super::receipt::{Content, MailboxReceipt};
-use crate::{
-    Consumer, ControlConsumer, ControlDelivery, Delivery, Error, Receipt, readable,
-};
+use crate::{Consumer, ControlConsumer, ControlDelivery, Delivery, Error, Receipt, readable};
 
 /// How many control messages may be unacknowledged by one listener.
 const CONTROL_PREFETCH: u16 = 16;
@@ -79,9 +77,11 @@ impl Consumer for MailboxConsumer {
                     receipt: self.0.receipt(letter, hand),
                 });
             };
-            self.0
-                .shared
-                .bury(letter.content.dead(self.0.mailbox.name().to_owned(), reason));
+            self.0.shared.bury(
+                letter
+                    .content
+                    .dead(self.0.mailbox.name().to_owned(), reason),
+            );
         }
     }
 }

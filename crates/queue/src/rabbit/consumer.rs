@@ -17,9 +17,7 @@ use super::shared::Shared;
 use super::subscription::Subscription;
 use super::topology::Node;
 use super::wire;
-use crate::{
-    Consumer, ControlConsumer, ControlDelivery, Delivery, Error, Receipt,
-};
+use crate::{Consumer, ControlConsumer, ControlDelivery, Delivery, Error, Receipt};
 
 /// How many control messages may be unacknowledged by one listener.
 const CONTROL_PREFETCH: u16 = 16;

@@ -55,7 +55,9 @@ impl Endpoint {
 
 fn bracketed(url: &str) -> Option<String> {
     let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     let (address, _) = host.strip_prefix('[')?.split_once(']')?;
     Some(address.to_owned())
 }
@@ -92,8 +94,16 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_read_is_not_repeated() {
-        for url in ["hunter2:x@y", "http://hunter2@host", "amqp:hunter2", "hunter2"] {
-            let error = Endpoint::parse(&Secret::new(url)).err().unwrap().to_string();
+        for url in [
+            "hunter2:x@y",
+            "http://hunter2@host",
+            "amqp:hunter2",
+            "hunter2",
+        ] {
+            let error = Endpoint::parse(&Secret::new(url))
+                .err()
+                .unwrap()
+                .to_string();
             assert!(!error.contains("hunter2"), "{error}");
             assert!(error.contains("amqp://user:password@host"), "{error}");
         }

@@ -74,6 +74,11 @@ impl RabbitMq {
         Ok(Self { shared })
     }
 
+    /// What this was connected with.
+    pub fn settings(&self) -> &RabbitSettings {
+        &self.shared.settings
+    }
+
     /// Deletes the exchanges and queues of this prefix that have fixed names, and those that were used through this
     /// broker. For tests, and for leaving a shared broker clean: messages in them are lost.
     pub async fn delete_topology(&self) -> Result<(), Error> {
@@ -211,8 +216,9 @@ impl Broker for RabbitMq {
     }
 
     async fn publish_control(&self, message: &ControlMessage) -> Result<(), Error> {
-        let body = serde_json::to_vec(message)
-            .map_err(|error| Error::Settings(format!("the control message can't be written: {error}")))?;
+        let body = serde_json::to_vec(message).map_err(|error| {
+            Error::Settings(format!("the control message can't be written: {error}"))
+        })?;
         let outgoing = Outgoing {
             exchange: self.shared.topology.control(),
             routing_key: "".into(),
@@ -241,7 +247,9 @@ impl Broker for RabbitMq {
 
     async fn close(&self) {
         let shared = &self.shared;
-        let listeners: Vec<_> = std::mem::take(&mut *shared.listeners()).into_iter().collect();
+        let listeners: Vec<_> = std::mem::take(&mut *shared.listeners())
+            .into_iter()
+            .collect();
         let tidy = async {
             let live = shared.publisher.live().await.ok()?;
             let channel = live.channel().await.ok()?;

@@ -66,7 +66,12 @@ impl Shared {
                     return Err(self.unconfirmed(message, &patience, "no word from the broker"));
                 }
             };
-            tracing::debug!(queue = message.goal(), message = message.identity, reason, "publishing again");
+            tracing::debug!(
+                queue = message.goal(),
+                message = message.identity,
+                reason,
+                "publishing again"
+            );
             if !patience.pause().await {
                 return Err(self.unconfirmed(message, &patience, &reason));
             }
@@ -120,7 +125,11 @@ impl Shared {
 
     fn unconfirmed(&self, message: &Outgoing, patience: &Patience, reason: &str) -> Error {
         let reason = match self.publisher.trouble() {
-            Some(trouble) => format!("no connection to {}: {}", self.endpoint.shown(), trouble.reason),
+            Some(trouble) => format!(
+                "no connection to {}: {}",
+                self.endpoint.shown(),
+                trouble.reason
+            ),
             None => reason.to_owned(),
         };
         Error::Unconfirmed {

@@ -7,9 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use lapin::Channel;
 use lapin::message::Delivery as Raw;
-use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout, timeout_at};

@@ -174,7 +174,10 @@ impl Topology {
 fn quorum(delivery_limit: i32) -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(delivery_limit));
+    arguments.insert(
+        "x-delivery-limit".into(),
+        AMQPValue::LongInt(delivery_limit),
+    );
     arguments
 }
 
@@ -188,11 +191,7 @@ async fn fanout(channel: &Channel, name: ShortString) -> lapin::Result<()> {
         .await
 }
 
-async fn queue(
-    channel: &Channel,
-    name: ShortString,
-    arguments: FieldTable,
-) -> lapin::Result<u64> {
+async fn queue(channel: &Channel, name: ShortString, arguments: FieldTable) -> lapin::Result<u64> {
     let queue = channel
         .queue_declare(name, QueueDeclareOptions::durable(), arguments)
         .await?;

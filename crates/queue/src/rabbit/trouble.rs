@@ -21,10 +21,12 @@ impl Trouble {
         match error.kind() {
             ErrorKind::RuntimeShutdownError(_) => Self::Lasting(Error::Closed),
             ErrorKind::ProtocolError(protocol) => match protocol.kind() {
-                AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Lasting(Error::Refused {
-                    endpoint: endpoint.to_owned(),
-                    reason: protocol.get_message().to_string(),
-                }),
+                AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => {
+                    Self::Lasting(Error::Refused {
+                        endpoint: endpoint.to_owned(),
+                        reason: protocol.get_message().to_string(),
+                    })
+                }
                 AMQPErrorKind::Soft(
                     AMQPSoftError::PRECONDITIONFAILED | AMQPSoftError::CONTENTTOOLARGE,
                 ) => Self::Lasting(Error::Topology {

@@ -67,8 +67,12 @@ pub(crate) fn read(
     // Before all else: what follows is of another version then, and may look otherwise.
     readable::version(version)?;
     let kind = headers.text(KIND)?;
-    let kind = Kind::parse(kind)
-        .ok_or_else(|| format!("unknown kind `{}`", kind.chars().take(40).collect::<String>()))?;
+    let kind = Kind::parse(kind).ok_or_else(|| {
+        format!(
+            "unknown kind `{}`",
+            kind.chars().take(40).collect::<String>()
+        )
+    })?;
     Ok(Envelope {
         version,
         kind,
@@ -149,7 +153,8 @@ mod tests {
             chunk: ChunkNumber(7),
         };
         let mut envelope = Envelope::new(Kind::Mapped, chunk, Attempt(2), vec![1, 2, 3]);
-        envelope.traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
+        envelope.traceparent =
+            Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
         envelope
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{FieldKind, FieldSchema, ObjectSchema, RecordTypeSchema, Schema, labels, system};
+use super::{FieldKind, FieldSchema, RecordTypeSchema, Schema, compile, system};
 use crate::error::Error;
 use crate::ids::{ParsedId, RecordId, id_text, parse_id, write_id};
 use crate::values::Value;
@@ -30,8 +30,8 @@ pub(crate) struct Object {
     pub(crate) custom: bool,
     pub(crate) writable: bool,
     pub(crate) fields: Vec<Field>,
-    by_name: HashMap<String, u16>,
-    by_relationship: HashMap<String, u16>,
+    pub(super) by_name: HashMap<String, u16>,
+    pub(super) by_relationship: HashMap<String, u16>,
     /// Fields with an index, in the order of the table's indexes.
     pub(crate) indexed: Vec<u16>,
     /// Values of a record created without them.

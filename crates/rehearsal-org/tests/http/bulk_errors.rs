@@ -151,6 +151,9 @@ async fn some_faults_fail_the_job_as_a_whole() {
     assert_eq!(client.org.count("Account"), 0);
 }
 
+/// A row's key, its other cells, and the error it gets.
+type Case = (&'static str, Vec<(&'static str, &'static str)>, String);
+
 #[tokio::test]
 async fn every_kind_of_row_error() {
     let client = start().await;
@@ -166,7 +169,7 @@ async fn every_kind_of_row_error() {
         .as_str()
         .unwrap()
         .to_owned();
-    let long = "x".repeat(81);
+    let long: &'static str = Box::leak("x".repeat(81).into_boxed_str());
     let columns = "External_Id__c,LastName,Email,Status__c,Birthdate,DoNotCall,AccountId,Account.External_Id__c,RecordType.DeveloperName,CreatedDate";
     let header: Vec<&str> = columns.split(',').collect();
     let row = |key: &str, cells: &[(&str, &str)]| {
@@ -185,10 +188,10 @@ async fn every_kind_of_row_error() {
             + "\n"
     };
     let last = ("LastName", "Lee");
-    let cases: Vec<(&str, Vec<(&str, &str)>, String)> = vec![
+    let cases: Vec<Case> = vec![
         ("none", vec![], "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --".into()),
         ("nulled", vec![("LastName", "#N/A")], "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --".into()),
-        ("long", vec![("LastName", &long)], format!("STRING_TOO_LONG:Last Name: data value too large: {long} (max length=80):LastName --")),
+        ("long", vec![("LastName", long)], format!("STRING_TOO_LONG:Last Name: data value too large: {long} (max length=80):LastName --")),
         ("email", vec![last, ("Email", "nope")], "INVALID_EMAIL_ADDRESS:Email: invalid email address: nope:Email --".into()),
         (
             "picklist",
@@ -219,7 +222,7 @@ async fn every_kind_of_row_error() {
         ),
         (
             "two",
-            vec![("LastName", &long), ("Email", "nope")],
+            vec![("LastName", long), ("Email", "nope")],
             format!(
                 "STRING_TOO_LONG:Last Name: data value too large: {long} (max length=80):LastName --\
                  INVALID_EMAIL_ADDRESS:Email: invalid email address: nope:Email --"

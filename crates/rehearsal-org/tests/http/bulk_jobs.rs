@@ -384,3 +384,40 @@ async fn an_abort_before_processing_leaves_all_unprocessed() {
     );
     assert_eq!(client.org.count("Account"), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tens_of_thousands_of_rows_take_seconds() {
+    let client = start().await;
+    client
+        .ingest(
+            "Account",
+            "upsert",
+            Some("External_Id__c"),
+            &accounts(0, 1000),
+        )
+        .await;
+    let mut csv = String::from(
+        "Contact_External_Id__c,LastName,FirstName,Email,Account.External_Id__c,MailingCity,Birthdate,Status__c,Migration_Id__c\n",
+    );
+    for n in 0..30_000 {
+        csv.push_str(&format!(
+            "C{n},Last {n},\"First, {n}\",c{n}@example.com,K{},กรุงเทพฯ,1990-05-01,Active,run-1\n",
+            n % 1000
+        ));
+    }
+    let started = std::time::Instant::now();
+    let done = client
+        .ingest("Contact", "upsert", Some("Contact_External_Id__c"), &csv)
+        .await;
+    let took = started.elapsed();
+    println!("30,000 rows with their results: {took:?}");
+    assert_eq!(done.successful.len(), 30_000);
+    // About one second without optimisation; the margin is for a busy machine.
+    assert!(took.as_secs() < 60, "{took:?}");
+    let started = std::time::Instant::now();
+    let active = client
+        .query("SELECT COUNT() FROM Contact WHERE Status__c = 'Active' AND Account.Name LIKE 'account%'")
+        .await;
+    println!("a count over a parent's field: {:?}", started.elapsed());
+    assert_eq!(active["totalSize"], 30_000);
+}

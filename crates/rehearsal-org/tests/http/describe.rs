@@ -228,3 +228,32 @@ async fn a_schema_that_contradicts_itself_does_not_start() {
         Err(Error::SchemaJson(_))
     ));
 }
+
+#[tokio::test]
+async fn replies_are_compressed_for_those_who_ask() {
+    let client = start().await;
+    let plain = reqwest::Client::builder()
+        .no_proxy()
+        .gzip(false)
+        .build()
+        .unwrap();
+    let url = format!(
+        "{}/services/data/v66.0/sobjects/Contact/describe",
+        client.org.url()
+    );
+    let get = || plain.get(&url).bearer_auth(client.org.access_token());
+    let packed = get()
+        .header("accept-encoding", "gzip, deflate")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    let packed = packed.bytes().await.unwrap();
+    let whole = get().send().await.unwrap();
+    assert!(whole.headers().get("content-encoding").is_none());
+    let whole = whole.bytes().await.unwrap();
+    let unpacked: Value =
+        serde_json::from_reader(flate2::read::GzDecoder::new(&packed[..])).unwrap();
+    assert_eq!(unpacked, serde_json::from_slice::<Value>(&whole).unwrap());
+    assert!(packed.len() < whole.len());
+}

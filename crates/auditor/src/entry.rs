@@ -1,0 +1,60 @@
+//! An outcome in the audit log's words.
+
+use chrono::Utc;
+use control::{AuditEntry, LedgerBlob, NewFailedRecord};
+use model::{Envelope, Failure, Fate};
+use record::{Outcome, encode_batch};
+use serde_json::Value;
+
+/// The version of the ledger's encoding: one Arrow IPC stream, LZ4, columns key, target_id, fate, checksum.
+const LEDGER_VERSION: i64 = 1;
+
+pub(crate) fn of(envelope: &Envelope, outcome: &Outcome, auditor: &str) -> AuditEntry {
+    let journey = &outcome.journey;
+    let books = outcome.books();
+    AuditEntry {
+        chunk: envelope.chunk.clone(),
+        attempt: envelope.attempt,
+        books,
+        started_at: journey.started_at,
+        ended_at: Utc::now(),
+        source_count: Some(journey.extracted),
+        transformed_count: journey.transformed,
+        loaded_count: books.succeeded() + books.failed,
+        job_id: outcome.job.clone(),
+        batch_id: None,
+        file_path: journey.file.clone(),
+        file_bytes: None,
+        source_checksum: Some(journey.source_checksum.clone()),
+        target_checksum: None,
+        read_epoch: Some(journey.read_epoch.clone()),
+        bytes: Some(journey.bytes),
+        created_by: auditor.to_owned(),
+        retried: outcome.ledger.rows.iter().map(|row| row.key.clone()).collect(),
+    }
+}
+
+/// What a person has to look at; skipped records were left out on purpose and stay in the ledger alone.
+pub(crate) fn failed_records(outcome: &Outcome) -> Vec<NewFailedRecord> {
+    outcome
+        .refusals
+        .iter()
+        .filter(|refusal| refusal.fate != Fate::Skipped)
+        .map(|refusal| NewFailedRecord {
+            key: refusal.key.clone(),
+            fate: refusal.fate,
+            code: refusal.code.clone(),
+            message: refusal.message.clone(),
+            fields: refusal.fields.clone(),
+            data: (!refusal.data.is_empty()).then(|| Value::Object(refusal.data.clone())),
+        })
+        .collect()
+}
+
+pub(crate) fn ledger(outcome: &Outcome) -> Result<LedgerBlob, Failure> {
+    Ok(LedgerBlob {
+        records: outcome.ledger.rows.len() as u64,
+        encoding_version: LEDGER_VERSION,
+        blob: encode_batch(&outcome.ledger.to_batch()?)?,
+    })
+}

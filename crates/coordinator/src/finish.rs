@@ -1,0 +1,98 @@
+//! The end of a run: both ends read anew, the books looked at, and a word for what came of it.
+
+use std::time::Duration;
+
+use control::{Reconciliation, Run};
+use model::{Attempt, ChunkNumber, ChunkRef, Envelope, Failure, Kind, ReconcileCommand, RunStatus};
+use queue::Queue;
+use tokio::time::Instant;
+
+use crate::leader::Reign;
+
+/// A reconciliation that has not answered for this long is asked for again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The level of the checks that every run makes.
+const COUNTS: u8 = 1;
+
+impl Reign {
+    pub(crate) async fn begin_reconciling(&mut self, run: &Run) -> Result<(), Failure> {
+        self.asked.retain(|(asked, _), _| *asked != run.id);
+        let control = &self.leader.line.control;
+        control.forget_reconciliations(self.term, &run.id).await?;
+        let reconciling = RunStatus::Reconciling;
+        control
+            .set_status(self.term, &run.id, RunStatus::Running, reconciling, None)
+            .await?;
+        tracing::info!(run = %run.id, "reconciling");
+        self.leader.news.notify_one();
+        Ok(())
+    }
+
+    /// Asks for what is not checked yet; ends the run when everything is.
+    pub(crate) async fn reconcile(&mut self, run: &Run) -> Result<(), Failure> {
+        let line = self.leader.line.clone();
+        let pinned = line.catalog.run(&run.id).await?;
+        let results = line.control.reconciliations(&run.id).await?;
+        let mut all = true;
+        for name in pinned.objects.keys() {
+            let wanted = pinned.migration.object(name).is_some_and(|object| object.reconcile.counts);
+            if !wanted || results.iter().any(|result| result.object == *name) {
+                continue;
+            }
+            all = false;
+            self.ask(run, name).await?;
+        }
+        if all {
+            self.finish(run, &results).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, run: &Run, object: &str) -> Result<(), Failure> {
+        let key = (run.id.clone(), object.to_owned());
+        if self.asked.get(&key).is_some_and(|asked| asked.elapsed() < PATIENCE) {
+            return Ok(());
+        }
+        let whole = ChunkRef {
+            run: run.id.clone(),
+            object: object.to_owned(),
+            chunk: ChunkNumber(0),
+        };
+        let command = ReconcileCommand { level: COUNTS };
+        let envelope = Envelope::json(Kind::Reconcile, whole, Attempt(0), &command)?;
+        self.leader.line.broker.publish(&Queue::Reconcile, envelope).await?;
+        self.asked.insert(key, Instant::now());
+        Ok(())
+    }
+
+    async fn finish(&self, run: &Run, results: &[Reconciliation]) -> Result<(), Failure> {
+        let control = &self.leader.line.control;
+        let books = control.books(&run.id).await?;
+        let counts = control.counts(&run.id).await?;
+        let failed: u64 = counts.values().map(|counts| counts.failed).sum();
+        let unbalanced: Vec<_> = books
+            .iter()
+            .filter(|(_, books)| !books.balanced())
+            .map(|(object, _)| object.as_str())
+            .collect();
+        let differing: Vec<_> = results
+            .iter()
+            .filter(|result| !result.passed)
+            .map(|result| format!("{} {}", result.object, result.check))
+            .collect();
+        let (status, reason) = if failed > 0 {
+            (RunStatus::Failed, Some(format!("{failed} chunks could not be moved; `stevedore retry` tries them again")))
+        } else if !unbalanced.is_empty() {
+            (RunStatus::Failed, Some(format!("the books do not balance: {}", unbalanced.join(", "))))
+        } else if !differing.is_empty() {
+            (RunStatus::Mismatched, Some(format!("the two ends differ: {}", differing.join(", "))))
+        } else {
+            (RunStatus::Completed, None)
+        };
+        control
+            .set_status(self.term, &run.id, RunStatus::Reconciling, status, reason.as_deref())
+            .await?;
+        tracing::info!(run = %run.id, reason, "{}", status.as_str());
+        Ok(())
+    }
+}

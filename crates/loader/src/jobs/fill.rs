@@ -1,0 +1,186 @@
+//! Takes chunks from the target's queue and fills jobs with them, towards what one may hold.
+//! A job is sent when it is full, or when no more chunks come for a while.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{Attempt, ChunkRef, Envelope, Failure, Kind, Report, RunId};
+use queue::{Delivery, Queue};
+use record::Payload;
+use service::Stage;
+
+use super::manifest::Manifest;
+use super::{Desk, jobs_of};
+
+/// Chunks in hand at most, those of jobs that are not closed yet.
+const PREFETCH: u16 = 128;
+
+/// A chunk on its way into a job, its message not acknowledged.
+pub(crate) struct Filled {
+    pub(crate) chunk: ChunkRef,
+    pub(crate) attempt: Attempt,
+    pub(crate) manifest: Manifest,
+    pub(crate) part: Bytes,
+    pub(crate) delivery: Delivery,
+}
+
+/// Chunks of one object that will be one job.
+type Batch = Vec<Filled>;
+
+impl Desk {
+    pub(crate) async fn fill(self, queue: Queue) {
+        while !self.line.ending.is_cancelled() {
+            if let Err(failure) = self.fill_until_broken(&queue).await {
+                tracing::warn!(%failure, %queue, "the queue can't be consumed");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+
+    async fn fill_until_broken(&self, queue: &Queue) -> Result<(), Failure> {
+        let mut chunks = self.line.broker.consume(queue, PREFETCH).await?;
+        let mut batches: HashMap<(RunId, String), Batch> = HashMap::new();
+        let linger = self.line.settings.chunks.job_linger();
+        let capacity = self.capacity().await?;
+        loop {
+            let delivery = tokio::select! {
+                () = self.line.ending.cancelled() => return Ok(()),
+                delivery = chunks.next() => Some(delivery?),
+                () = tokio::time::sleep(linger), if !batches.is_empty() => None,
+            };
+            let Some(delivery) = delivery else {
+                for (_, batch) in batches.drain() {
+                    self.send_off(batch).await;
+                }
+                continue;
+            };
+            let Some(filled) = self.take_chunk(delivery).await else {
+                continue;
+            };
+            let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
+            let batch = batches.entry(object).or_default();
+            let held: usize = batch.iter().map(|held| held.part.len()).sum();
+            if !batch.is_empty() && held + filled.part.len() > capacity {
+                self.send_off(std::mem::take(batch)).await;
+            }
+            batch.push(filled);
+        }
+    }
+
+    async fn capacity(&self) -> Result<usize, Failure> {
+        let target = self.target().await?;
+        let limit = jobs_of(target.as_ref())?.capacity();
+        let wanted = self.line.settings.chunks.job_bytes.unwrap_or(limit);
+        Ok(wanted.min(limit))
+    }
+
+    /// Sends a batch off as a job, when there is room for one more; until then chunks stay where they are.
+    async fn send_off(&self, batch: Batch) {
+        // The semaphore is never closed.
+        let Ok(room) = self.room.clone().acquire_owned().await else {
+            return;
+        };
+        let desk = self.clone();
+        self.line.tasks.spawn(async move {
+            desk.send(batch).await;
+            drop(room);
+        });
+    }
+
+    /// Makes a chunk ready for a job. None when it is done with: dropped, refused, or handed back.
+    async fn take_chunk(&self, delivery: Delivery) -> Option<Filled> {
+        let envelope = &delivery.envelope;
+        let (chunk, attempt) = (envelope.chunk.clone(), envelope.attempt);
+        let wanted = async {
+            Ok::<_, Failure>(
+                self.line.kill_switch.may_write(&chunk.run).await?
+                    && self.line.leases.take(&chunk, attempt, Stage::Loading).await?,
+            )
+        };
+        match wanted.await {
+            Ok(true) => {}
+            Ok(false) => {
+                answered(delivery.ack().await);
+                return None;
+            }
+            Err(failure) => {
+                tracing::warn!(%chunk, %failure, "handed back to the queue");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                answered(delivery.requeue().await);
+                return None;
+            }
+        }
+        match self.prepare(envelope).await {
+            Ok((manifest, _)) if manifest.rows.is_empty() => {
+                let outcome = manifest.settled.encode();
+                let next = outcome.map(|body| Envelope::new(Kind::Outcome, chunk.clone(), attempt, body));
+                self.conclude(delivery, Queue::Audit, next).await;
+                None
+            }
+            Ok((manifest, part)) => Some(Filled {
+                chunk,
+                attempt,
+                manifest,
+                part,
+                delivery,
+            }),
+            Err(failure) => {
+                self.refuse(delivery, failure).await;
+                None
+            }
+        }
+    }
+
+    async fn prepare(&self, envelope: &Envelope) -> Result<(Manifest, Bytes), Failure> {
+        let payload = Payload::decode(&envelope.body)?;
+        let plan = self.plan(&envelope.chunk.run, &envelope.chunk.object).await?;
+        let target = self.target().await?;
+        let jobs = jobs_of(target.as_ref())?;
+        let part = jobs.encode(&plan, &payload.records)?;
+        if part.len() > jobs.capacity() {
+            return Err(Failure::chunk("chunk_too_large", "the chunk is larger than a job may be")
+                .hint("set STEVEDORE__CHUNKS__BYTES lower"));
+        }
+        let keys = jobs.keys(&plan, &payload.records)?;
+        Ok((Manifest::new(payload, keys)?, part))
+    }
+
+    /// Reports that a chunk could not be loaded, and lets it go.
+    pub(crate) async fn refuse(&self, delivery: Delivery, failure: Failure) {
+        let envelope = &delivery.envelope;
+        let failure = failure.object(&envelope.chunk.object);
+        tracing::warn!(chunk = %envelope.chunk, code = failure.code, %failure, "refused");
+        let (chunk, attempt) = (envelope.chunk.clone(), envelope.attempt);
+        let report = Envelope::json(Kind::Report, chunk, attempt, &Report::Refused { failure });
+        self.conclude(delivery, Queue::Reports, report).await;
+    }
+
+    /// Publishes what follows, then acknowledges; without the first the message goes back.
+    async fn conclude(&self, delivery: Delivery, queue: Queue, next: Result<Envelope, Failure>) {
+        let published = async { Ok::<_, Failure>(self.line.broker.publish(&queue, next?).await?) };
+        let published = published.await;
+        self.let_go(&delivery.envelope).await;
+        answered(match published {
+            Ok(()) => delivery.ack().await,
+            Err(failure) => {
+                tracing::warn!(%failure, "handed back to the queue");
+                delivery.requeue().await
+            }
+        });
+    }
+
+    /// Ends the lease on a chunk.
+    pub(crate) async fn let_go(&self, envelope: &Envelope) {
+        self.line
+            .leases
+            .release(&envelope.chunk, envelope.attempt, Stage::Loading)
+            .await;
+    }
+}
+
+pub(crate) fn answered(answer: Result<(), queue::Error>) {
+    if let Err(error) = answer {
+        tracing::debug!(%error, "the broker will deliver the message again");
+    }
+}

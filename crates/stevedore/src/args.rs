@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Moves a company's records from the systems it is leaving into the systems it is going to, and proves what happened to each.
+#[derive(Debug, Parser)]
+#[command(name = "stevedore", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// The coordinator's address; without it the embedded line in the folder is used.
+    #[arg(long, global = true, env = "STEVEDORE__SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Prints one JSON document on standard output and nothing else there.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// A settings file in place of ./stevedore.yaml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Starts a run and follows it to its end.
+    Run(RunArgs),
+    /// Shows all runs, newest first, or one.
+    Status { run: Option<String> },
+    /// Halts a run: no write starts any more. `resume` goes on.
+    Stop {
+        #[command(flatten)]
+        halt: HaltArgs,
+        /// Lets jobs under way in the target finish instead of aborting them.
+        #[arg(long)]
+        drain: bool,
+    },
+    /// Halts a run for a while.
+    Pause(HaltArgs),
+    /// Goes on with a paused or stopped run, and follows it to its end.
+    Resume(FollowArgs),
+    /// Sends failed and rejected records, and failed chunks, again, and follows the run to its end.
+    Retry(FollowArgs),
+    /// Lists what was rejected or failed.
+    Failures(FailuresArgs),
+    /// Reads a migration file against its systems; moves nothing.
+    Check(CheckArgs),
+    /// Runs services: the roles named, or all of them.
+    Serve {
+        /// coordinator, extractor, transformer, loader, auditor, reconciler
+        roles: Vec<String>,
+    },
+    /// Starts a rehearsal org, prints its URL and an access token, and runs until interrupted.
+    Rehearse {
+        /// 0 takes a free one.
+        #[arg(long, default_value_t = 7411)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The migration file.
+    pub(crate) file: PathBuf,
+    /// The scheduler's own key: the same key joins or resumes the same run.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
+    /// Returns as soon as the run is accepted.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Only this object; may be repeated.
+    #[arg(long, value_name = "OBJECT")]
+    pub(crate) only: Vec<String>,
+    /// Another address for a connection of the file; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = connection)]
+    pub(crate) connection: Vec<(String, String)>,
+    /// Answers the question that a target which looks like production asks.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HaltArgs {
+    pub(crate) run: String,
+    /// Kept with the run and shown by `status`.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowArgs {
+    pub(crate) run: String,
+    /// Returns at once.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FailuresArgs {
+    pub(crate) run: String,
+    #[arg(long)]
+    pub(crate) object: Option<String>,
+    #[arg(long)]
+    pub(crate) code: Option<String>,
+    /// Writes every failed record, with its data, as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The migration file.
+    #[arg(required_unless_present = "schema")]
+    pub(crate) file: Option<PathBuf>,
+    /// Another address for a connection of the file; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = connection)]
+    pub(crate) connection: Vec<(String, String)>,
+    /// Prints the JSON Schema of migration files, for editors.
+    #[arg(long)]
+    pub(crate) schema: bool,
+}
+
+fn connection(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "it is NAME=VALUE, the name of an entry of `connections` and its address".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

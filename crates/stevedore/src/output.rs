@@ -1,0 +1,163 @@
+//! What is printed: for people, or one JSON document.
+
+use api::{ErrorEnvelope, ObjectView, RunView};
+use model::Failure;
+use serde::Serialize;
+use serde_json::json;
+
+/// Where and how to print.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a document, or what `people` makes of it.
+    pub(crate) fn print(self, document: &impl Serialize, people: impl FnOnce() -> String) {
+        if self.json {
+            // Types of ours, without maps by other keys than text, always serialise.
+            println!("{}", serde_json::to_string_pretty(document).unwrap_or_default());
+        } else {
+            print!("{}", people());
+        }
+    }
+
+    pub(crate) fn failure(self, failure: Failure) {
+        if self.json {
+            let envelope = ErrorEnvelope::from(failure);
+            println!("{}", serde_json::to_string_pretty(&envelope).unwrap_or_default());
+            return;
+        }
+        eprintln!("error: {failure}");
+        if let Some(hint) = failure.hint {
+            eprintln!("  hint: {hint}");
+        }
+    }
+}
+
+/// The document that `run --json` ends with.
+pub(crate) fn summary(run: &RunView) -> serde_json::Value {
+    let objects: Vec<_> = run
+        .objects
+        .iter()
+        .map(|object| {
+            let books = &object.books;
+            json!({
+                "name": object.name,
+                "extracted": books.extracted,
+                "created": books.created,
+                "updated": books.updated,
+                "unchanged": books.unchanged,
+                "deleted": books.deleted,
+                "rejected": books.rejected,
+                "failed": books.failed,
+                "skipped": books.skipped,
+                "seconds": object.seconds,
+            })
+        })
+        .collect();
+    json!({
+        "run": run.summary.run,
+        "migration": run.summary.migration,
+        "status": run.summary.status,
+        "reason": run.summary.reason,
+        "balanced": run.balanced,
+        "objects": objects,
+        "reconciliation": run.reconciliation,
+    })
+}
+
+/// A run in full, for people.
+pub(crate) fn describe(run: &RunView) -> String {
+    let summary = &run.summary;
+    let mut text = format!("run {}  {}  {}\n", summary.run, summary.migration, summary.status.as_str());
+    if let Some(reason) = &summary.reason {
+        text += &format!("  {reason}\n");
+    }
+    text += &table(
+        &["object", "to", "state", "extracted", "created", "updated", "unchanged", "deleted", "rejected", "failed", "skipped", "chunks", "seconds"],
+        run.objects.iter().map(row),
+    );
+    for object in &run.objects {
+        if let Some(failure) = &object.failure {
+            text += &format!("  {}: {} of its chunks failed, for example: {failure}\n", object.name, object.chunks_failed);
+            if let Some(hint) = &failure.hint {
+                text += &format!("    {hint}\n");
+            }
+        }
+    }
+    for check in &run.reconciliation {
+        let (source, target) = (check.source.as_deref().unwrap_or("-"), check.target.as_deref().unwrap_or("-"));
+        let word = if check.passed { "agrees" } else { "DIFFERS" };
+        text += &format!("  {} {} {word}: expected {source}, found {target} ({})\n", check.object, check.check, check.scope);
+    }
+    text += if run.balanced { "  books balance\n" } else { "  books do not balance (yet)\n" };
+    text
+}
+
+fn row(object: &ObjectView) -> Vec<String> {
+    let books = &object.books;
+    vec![
+        object.name.clone(),
+        object.to.clone(),
+        object.state.as_str().to_owned(),
+        books.extracted.to_string(),
+        books.created.to_string(),
+        books.updated.to_string(),
+        books.unchanged.to_string(),
+        books.deleted.to_string(),
+        books.rejected.to_string(),
+        books.failed.to_string(),
+        books.skipped.to_string(),
+        format!("{}/{}", object.chunks_done, object.chunks_total),
+        format!("{:.1}", object.seconds),
+    ]
+}
+
+/// Columns wide enough for what is in them; columns of numbers to the right. Columns that hold nothing but zeros are left out.
+pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.collect();
+    let shown: Vec<usize> = (0..head.len())
+        .filter(|column| rows.is_empty() || rows.iter().any(|row| row[*column] != "0"))
+        .collect();
+    let is_number = |text: &str| text.chars().next().is_some_and(|c| c.is_ascii_digit());
+    let width = |column: usize| {
+        let longest = rows.iter().map(|row| row[column].chars().count()).max();
+        longest.unwrap_or_default().max(head[column].len())
+    };
+    let mut text = String::new();
+    let mut line = |cells: &dyn Fn(usize) -> String| {
+        for column in &shown {
+            let right = rows.iter().any(|row| is_number(&row[*column]));
+            let (cell, width) = (cells(*column), width(*column));
+            text += &if right { format!("  {cell:>width$}") } else { format!("  {cell:<width$}") };
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    };
+    line(&|column| head[column].to_owned());
+    for row in &rows {
+        line(&|column| row[column].clone());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_lines_up_and_leaves_zeros_out() {
+        let rows = [["a", "10", "0"], ["long", "7", "0"]];
+        let rows = rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect());
+        assert_eq!(table(&["name", "count", "none"], rows), "  name  count\n  a        10\n  long      7\n");
+    }
+}

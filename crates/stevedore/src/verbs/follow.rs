@@ -1,0 +1,104 @@
+//! Follows a run until it comes to rest. An interrupt leaves the run as it is and says how to stop or rejoin it.
+
+use std::time::Duration;
+
+use api::{Halt, RunView};
+use model::{Failure, RunStatus};
+use tokio::time::Instant;
+
+use crate::embedded::Reached;
+use crate::output::{self, Output};
+use crate::progress::Progress;
+use crate::{exit, verbs};
+
+const EVERY: Duration = Duration::from_millis(250);
+/// A coordinator that does not answer may be restarting.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn by(reason: Option<String>) -> Halt {
+    Halt {
+        by: verbs::asker(),
+        reason,
+        drain: false,
+    }
+}
+
+/// Shows progress, then the summary; returns the exit code.
+pub(crate) async fn to_end(reached: Reached, output: &Output, run: &str) -> Result<u8, Failure> {
+    let followed = tokio::select! {
+        followed = follow(&reached, run) => followed.map(Some),
+        () = interrupted() => Ok(None),
+    };
+    let embedded = reached.serving.is_some();
+    if let Some(serving) = reached.serving {
+        serving.leave().await;
+    }
+    let Some(view) = followed? else {
+        eprintln!("\ninterrupted; run {run} is not stopped{}", if embedded { ", but nothing works on it now" } else { "" });
+        eprintln!("  stevedore resume {run}   goes on with it and follows it");
+        eprintln!("  stevedore stop {run}     stops it");
+        return Ok(exit::HALTED);
+    };
+    output.print(&output::summary(&view), || output::describe(&view));
+    let code = exit::of_run(&view);
+    if !output.is_json() {
+        advise(&view, code);
+    }
+    Ok(code)
+}
+
+fn advise(run: &RunView, code: u8) {
+    let id = &run.summary.run;
+    match code {
+        exit::HALTED => eprintln!("\n  stevedore resume {id}   goes on with it"),
+        _ if run.objects.iter().any(|object| object.books.refused() > 0) => {
+            eprintln!("\n  stevedore failures {id}   shows what was rejected or failed, and why");
+        }
+        _ => {}
+    }
+}
+
+async fn follow(reached: &Reached, run: &str) -> Result<RunView, Failure> {
+    let mut progress = Progress::new();
+    let mut answered = Instant::now();
+    // What was asked for may take the coordinator a moment to begin: a run at rest is only believed at the second look.
+    let mut at_rest = 0;
+    loop {
+        match reached.client.run(run).await {
+            Ok(view) => {
+                answered = Instant::now();
+                progress.show(&view);
+                at_rest = if rests(&view) { at_rest + 1 } else { 0 };
+                if at_rest > 1 {
+                    progress.end();
+                    return Ok(view);
+                }
+            }
+            Err(failure) if failure.kind == model::FailureKind::Retry && answered.elapsed() < PATIENCE => {}
+            Err(failure) => return Err(failure),
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Nothing more happens unless somebody asks.
+fn rests(run: &RunView) -> bool {
+    let wanted = run.summary.desired_state.may_write();
+    match run.summary.status {
+        RunStatus::Completed | RunStatus::Failed | RunStatus::Mismatched => true,
+        RunStatus::Paused | RunStatus::Stopped => !wanted,
+        RunStatus::Pending | RunStatus::Running | RunStatus::Reconciling => false,
+    }
+}
+
+pub(crate) async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
