@@ -175,7 +175,7 @@ fn refused_login(status: u16, body: &[u8]) -> CallError {
     error.may_have_acted = false;
     if error.code == "rate_limit_exceeded" {
         error.failure = Failure::retry("rate_limit_exceeded", error.failure.message);
-    } else if !error.passes() && !(300..400).contains(&status) {
+    } else if !error.passes() && !(300..=399).contains(&status) {
         let refusal = errors::Refusal::read(body);
         let said = if refusal.code.is_empty() {
             format!("HTTP {status}: {}", refusal.message)

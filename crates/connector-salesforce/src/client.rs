@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::stream;
 use model::Failure;
 use model::migration::SalesforceSettings;
@@ -43,6 +44,9 @@ pub(crate) struct Client {
     auth: Auth,
     usage: Mutex<Option<String>>,
 }
+
+/// The reading of an answer's body.
+pub(crate) type Reading<T> = BoxFuture<'static, Result<T, CallError>>;
 
 /// A call to make.
 pub(crate) struct Call {
@@ -166,7 +170,7 @@ impl Client {
     /// A call whose answer is JSON.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, CallError> {
         let path = call.path.clone();
-        let body = self.send(call, read_whole).await?;
+        let body = self.send(call, |answer| Box::pin(read_whole(answer))).await?;
         serde_json::from_slice(&body).map_err(|error| {
             CallError::before(
                 Failure::retry(
@@ -180,14 +184,14 @@ impl Client {
 
     /// A call whose answer does not matter.
     pub(crate) async fn done(&self, call: Call) -> Result<(), CallError> {
-        self.send(call, async |_| Ok(())).await
+        self.send(call, |_| Box::pin(std::future::ready(Ok(())))).await
     }
 
     /// A call whose answer is consumed by `read`, which is called again when the call is.
     pub(crate) async fn send<T>(
         &self,
         call: Call,
-        read: impl AsyncFn(Response) -> Result<T, CallError>,
+        read: impl Fn(Response) -> Reading<T> + Send + Sync,
     ) -> Result<T, CallError> {
         let begun = Instant::now();
         let mut tries = 0;
@@ -206,12 +210,12 @@ impl Client {
                         token = Some(fresh);
                         continue;
                     }
-                    Err(error) => return Err(self.tell(error)),
+                    Err(error) => return Err(self.tell(error, tries)),
                 }
             }
             tries += 1;
             if tries >= TRIES || !error.passes() || !call.may_repeat(&error) {
-                return Err(self.tell(error));
+                return Err(self.tell(error, tries));
             }
             let pause = pause_after(tries, error.retry_after);
             tracing::debug!(connection = %self.connection, path = %call.path, tries, error = %error.failure, "trying again");
@@ -224,7 +228,7 @@ impl Client {
         call: &Call,
         token: &mut Option<Token>,
         begun: Instant,
-        read: &impl AsyncFn(Response) -> Result<T, CallError>,
+        read: &(impl Fn(Response) -> Reading<T> + Send + Sync),
     ) -> Result<T, CallError> {
         let token = match token {
             Some(token) => token,
@@ -278,14 +282,9 @@ impl Client {
         Err(error)
     }
 
-    /// The host as reads of an answer's body need it for their errors.
-    pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Completes an error that is handed out: its connection, and that repeating did not help.
-    fn tell(&self, mut error: CallError) -> CallError {
-        if error.failure.code == "unreachable" {
+    /// Completes an error that is handed out: its connection, and that trying again did not help.
+    fn tell(&self, mut error: CallError, tries: u32) -> CallError {
+        if error.failure.code == "unreachable" && tries >= TRIES {
             error.failure = Failure::pause("unreachable", error.failure.message)
                 .hint("check `instance_url` and the network; then resume");
         }

@@ -38,7 +38,12 @@ pub(crate) fn columns(plan: &LoadPlan) -> Result<Vec<Column<'_>>, Failure> {
     };
     names
         .iter()
-        .map(|name| column(plan, name).map_err(|failure| failure.object(&plan.object).field(name)))
+        .map(|name| {
+            column(plan, name).map_err(|failure| {
+                let written = name.split('.').next().unwrap_or(name);
+                failure.object(&plan.object).field(written)
+            })
+        })
         .collect()
 }
 
@@ -148,6 +153,14 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 impl Column<'_> {
+    /// As the migration file writes it: a lookup by its own name, without the parent's field.
+    pub(crate) fn written(&self) -> &str {
+        match &self.fills {
+            Fills::Field(_) => self.name,
+            Fills::Lookup { relation, .. } => &relation.name,
+        }
+    }
+
     /// Where the column stands in a batch: under the plan's name, or under its lookup's, marked with the parent's field.
     pub(crate) fn index_in(&self, batch: &RecordBatch) -> Result<usize, Failure> {
         let schema = batch.schema_ref();
@@ -169,7 +182,7 @@ impl Column<'_> {
             });
         found.ok_or_else(|| {
             Failure::bug(format!("the records have no column for `{}`", self.header))
-                .field(self.name)
+                .field(self.written())
         })
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn encode(plan: &LoadPlan, batch: &RecordBatch) -> Result<Bytes, Fail
         .map(|column| {
             let index = column.index_in(batch)?;
             let field = batch.schema_ref().field(index);
-            cell(field, batch.column(index)).map_err(|failure| failure.field(column.name))
+            cell(field, batch.column(index)).map_err(|failure| failure.field(column.written()))
         })
         .collect::<Result<Vec<_>, Failure>>()
         .map_err(|failure| failure.object(&plan.object))?;
@@ -117,7 +117,7 @@ fn refuse(
     Failure::reject("unsendable_value", reason.to_string())
         .hint("change it in the field's expression, for instance by nullif(…)")
         .object(&plan.object)
-        .field(column.name)
+        .field(column.written())
         .key(key)
 }
 
@@ -125,11 +125,9 @@ fn cell<'a>(field: &Field, column: &'a ArrayRef) -> Result<Cell<'a>, Failure> {
     if let DataType::Dictionary(_, values) = column.data_type() {
         let plain = arrow::compute::cast(column, values)
             .map_err(|error| Failure::bug(format!("a dictionary does not unpack: {error}")))?;
-        // Unpacked once; the cells live as long as the column that they own.
-        let null = null_of(field);
         let texts = texts_of(field, &plain)?;
         return Ok(Box::new(move |row, out| {
-            out.push_str(texts[row].as_deref().unwrap_or(null));
+            out.push_str(&texts[row]);
             Ok(())
         }));
     }
@@ -153,13 +151,13 @@ fn null_of(field: &Field) -> &'static str {
     if meta::keeps_on_null(field) { "" } else { NULL }
 }
 
-fn texts_of(field: &Field, column: &ArrayRef) -> Result<Vec<Option<String>>, Failure> {
+fn texts_of(field: &Field, column: &ArrayRef) -> Result<Vec<String>, Failure> {
     let cell = cell(field, column)?;
     (0..column.len())
         .map(|row| {
             let mut text = String::new();
             cell(row, &mut text).map_err(|reason| Failure::reject("unsendable_value", reason.to_string()))?;
-            Ok(Some(text))
+            Ok(text)
         })
         .collect()
 }
@@ -368,4 +366,175 @@ impl Rows {
 
 fn unwritten(error: csv::Error) -> Failure {
     Failure::bug(format!("a row can't be written: {error}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use arrow::array::{
+        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, StringArray,
+        StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+        TimestampMillisecondArray,
+    };
+    use arrow::datatypes::Schema;
+    use connector::Verdict;
+    use model::FailureKind;
+    use model::migration::Operation;
+
+    use super::*;
+    use crate::testing::plan;
+
+    fn batch(columns: Vec<(Field, ArrayRef)>) -> RecordBatch {
+        let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+    }
+
+    fn texts(name: &str, values: &[Option<&str>]) -> (Field, ArrayRef) {
+        (
+            Field::new(name, DataType::Utf8, true),
+            Arc::new(StringArray::from(values.to_vec())),
+        )
+    }
+
+    fn rows(plan: &LoadPlan, batch: &RecordBatch) -> String {
+        String::from_utf8(encode(plan, batch).unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_type_has_its_spelling() {
+        let plan = plan(
+            Operation::Upsert,
+            "External_Id__c",
+            &["External_Id__c", "Active__c", "Amount__c", "Ratio__c", "Count__c", "Birthdate", "Seen__c", "Opens__c"],
+        );
+        let array = |name: &str, array: ArrayRef| (Field::new(name, array.data_type().clone(), true), array);
+        let decimals = Decimal128Array::from(vec![Some(-150), None])
+            .with_precision_and_scale(18, 2)
+            .unwrap();
+        let seen = TimestampMillisecondArray::from(vec![Some(1_700_000_000_120), None]);
+        let batch = batch(vec![
+            texts("External_Id__c", &[Some("a"), Some("b")]),
+            array("Active__c", Arc::new(BooleanArray::from(vec![Some(true), None]))),
+            array("Amount__c", Arc::new(decimals)),
+            array("Ratio__c", Arc::new(Float64Array::from(vec![Some(1e21), None]))),
+            array("Count__c", Arc::new(Int32Array::from(vec![Some(-7), None]))),
+            array("Birthdate", Arc::new(Date32Array::from(vec![Some(-1), None]))),
+            array("Seen__c", Arc::new(seen.with_timezone("UTC"))),
+            array("Opens__c", Arc::new(Time64MicrosecondArray::from(vec![Some(3_600_000_000), None]))),
+            texts(meta::KEY_COLUMN, &[Some("1"), Some("2")]),
+        ]);
+        assert_eq!(
+            rows(&plan, &batch),
+            "a,true,-1.50,1000000000000000000000,-7,1969-12-31,2023-11-14T22:13:20.120Z,01:00:00.000Z\n\
+             b,#N/A,#N/A,#N/A,#N/A,#N/A,#N/A,#N/A\n"
+        );
+    }
+
+    #[test]
+    fn digits_of_a_second_are_not_lost() {
+        let plan = plan(Operation::Upsert, "External_Id__c", &["Seen__c"]);
+        let seen = TimestampMicrosecondArray::from(vec![1]).with_timezone("UTC");
+        let kind = seen.data_type().clone();
+        let batch = batch(vec![(Field::new("Seen__c", kind, true), Arc::new(seen))]);
+        assert_eq!(rows(&plan, &batch), "1970-01-01T00:00:00.000001Z\n");
+    }
+
+    #[test]
+    fn texts_keep_everything_but_foreign_line_breaks() {
+        let plan = plan(Operation::Upsert, "External_Id__c", &["External_Id__c", "LastName"]);
+        let names = StringViewArray::from(vec!["a \"b\", c", " x ", "1\r\n2\n3\r4", "สวัสดี"]);
+        let batch = batch(vec![
+            texts("External_Id__c", &[Some("1"), Some("2"), Some("3"), Some("4")]),
+            (Field::new("lastname", DataType::Utf8View, true), Arc::new(names)),
+        ]);
+        assert_eq!(
+            rows(&plan, &batch),
+            "1,\"a \"\"b\"\", c\"\n2, x \n3,\"1\n2\n3\n4\"\n4,สวัสดี\n"
+        );
+    }
+
+    #[test]
+    fn nulls_clear_or_keep() {
+        let plan = plan(
+            Operation::Upsert,
+            "External_Id__c",
+            &["External_Id__c", "LastName", "Account.External_Id__c"],
+        );
+        let keeps = meta::with_keep_on_null(Field::new("LastName", DataType::Utf8, true));
+        let by = meta::with_lookup(Field::new("Account", DataType::Utf8, true), "External_Id__c");
+        let values: ArrayRef = Arc::new(StringArray::from(vec![None, Some("")]));
+        let batch = batch(vec![
+            texts("External_Id__c", &[Some("1"), Some("2")]),
+            (keeps, Arc::clone(&values)),
+            (by, values),
+        ]);
+        assert_eq!(rows(&plan, &batch), "1,,#N/A\n2,,#N/A\n");
+    }
+
+    #[test]
+    fn a_text_that_would_clear_rejects_its_record_by_name() {
+        let plan = plan(Operation::Upsert, "External_Id__c", &["External_Id__c", "LastName"]);
+        let batch = batch(vec![
+            texts("External_Id__c", &[Some("1"), Some("2")]),
+            texts("LastName", &[Some("x"), Some("#N/A")]),
+            texts(meta::KEY_COLUMN, &[Some("k1"), Some("k2")]),
+        ]);
+        let failure = encode(&plan, &batch).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::RejectRecord);
+        assert_eq!(
+            failure.to_string(),
+            "object contacts, field LastName, key k2: the text `#N/A` can't be sent: it would clear the field"
+        );
+    }
+
+    #[test]
+    fn keys_are_as_results_will_have_them() {
+        let numbers = Decimal128Array::from(vec![912_260_031])
+            .with_precision_and_scale(18, 0)
+            .unwrap();
+        let kind = numbers.data_type().clone();
+        let batch = batch(vec![(Field::new("Number_Id__c", kind, true), Arc::new(numbers))]);
+        let plan = plan(Operation::Upsert, "Number_Id__c", &["Number_Id__c"]);
+        assert_eq!(
+            keys(&plan, &batch).unwrap(),
+            [KeyForm::Number.normal("9.12260031E8")]
+        );
+    }
+
+    #[test]
+    fn a_delete_sends_ids_alone() {
+        let plan = plan(Operation::Delete, "Id", &["Id", "LastName"]);
+        let batch = batch(vec![
+            texts("Id", &[Some("001D000000IqhSL")]),
+            texts("LastName", &[Some("x")]),
+        ]);
+        assert_eq!(rows(&plan, &batch), "001D000000IqhSL\n");
+        assert_eq!(keys(&plan, &batch).unwrap(), ["001D000000IqhSLIAZ"]);
+    }
+
+    #[test]
+    fn what_was_sent_is_sent_again_as_it_was() {
+        let plan = plan(
+            Operation::Upsert,
+            "External_Id__c",
+            &["External_Id__c", "LastName", "Contact:Who.Email"],
+        );
+        let fields: BTreeMap<_, _> = [
+            ("External_Id__c", "1"),
+            ("LastName", "#N/A"),
+            ("Contact:Who.Email", "a,\nb"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let sent = Sent {
+            key: "1".to_owned(),
+            verdict: Verdict::Unprocessed,
+            fields,
+        };
+        let again = encode_again(&plan, &[sent]).unwrap();
+        assert_eq!(again, "1,#N/A,\"a,\nb\"\n");
+    }
 }

@@ -12,13 +12,12 @@ const SHOWN: usize = 500;
 
 /// A call that brought no result.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error(transparent)]
+#[error("{failure}")]
 pub(crate) struct CallError {
     /// The HTTP status, where there was an answer.
     pub(crate) status: Option<u16>,
     /// The org's own code, where it gave one.
     pub(crate) code: String,
-    #[source]
     pub(crate) failure: Failure,
     /// Whether the org may have done what was asked all the same.
     pub(crate) may_have_acted: bool,
@@ -47,7 +46,9 @@ impl CallError {
     pub(crate) fn is_session(&self) -> bool {
         self.status == Some(401)
             && self.code == "INVALID_SESSION_ID"
-            && !self.failure.message.contains("not valid for use with")
+            && !["not valid for use with", "not attached to Agent"]
+                .iter()
+                .any(|text| self.failure.message.contains(text))
     }
 
     pub(crate) fn is_not_found(&self) -> bool {
@@ -184,7 +185,7 @@ fn classify(status: u16, code: &str, message: &str, said: &str, usage: Option<&s
         (401, _) => login_refused(said),
         (403, _) => Failure::pause("no_access", format!("the org does not allow this ({said})"))
             .hint("the user needs the permission \"API Enabled\" and rights on the object; see its profile and permission sets"),
-        (300..400, _) => Failure::usage(
+        (300..=399, _) => Failure::usage(
             "wrong_instance_url",
             format!("the address leads elsewhere ({said})"),
         )

@@ -16,3 +16,6 @@ mod spool;
 mod target;
 
 pub use target::salesforce_target;
+
+#[cfg(test)]
+mod testing;

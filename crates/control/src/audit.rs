@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use model::{Attempt, Books, ChunkRef, Failure, Fate, Pass, RunId};
 
-use crate::chunks::read_ref;
+use crate::chunks::{ChunkKind, read_ref};
 use crate::db::{Row, Tx, args, list};
 use crate::failures::NewFailedRecord;
 use crate::{Control, Result};
@@ -41,7 +41,7 @@ pub struct AuditEntry {
     pub bytes: Option<u64>,
     /// Which auditor.
     pub created_by: String,
-    /// Of a chunk that sends records again: the keys of all that it has read. They are counted here from now on.
+    /// The keys of all records that it has read. Those of a retry chunk are counted here from now on; of another chunk they tell nothing.
     pub retried: Vec<String>,
 }
 
@@ -70,7 +70,9 @@ pub struct LedgerBlob {
 pub enum Audited {
     Recorded,
     /// This chunk's outcome was stored before, with these books; nothing was changed.
-    Already { books: Books },
+    Already {
+        books: Books,
+    },
 }
 
 /// What a person reads of an audit row; every column is in the table.
@@ -102,7 +104,8 @@ const OUTCOME: &str = "
         file_path, file_size_mb, source_checksum, target_checksum, read_epoch, bytes, balanced, created_by)
     select id, scheduler_run_id, $2, $3, $4, 'records', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
         $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 from runs where id = $1
-    on conflict do nothing returning audit_id";
+    on conflict do nothing
+    returning audit_id, (select kind from chunks where run_id = $1 and object = $2 and chunk = $3) as kind";
 
 impl Control {
     /// Stores a chunk's outcome: audit row, failed records and ledger, in one transaction, unless an outcome of that chunk is stored.
@@ -122,7 +125,11 @@ impl Control {
             return self.audited_before(&entry.chunk).await;
         };
         let audit_id = row.int("audit_id")?;
-        let earlier = mark_retried(&mut tx, entry).await?;
+        let retries = row.opt_text("kind")?.as_deref() == Some(ChunkKind::Retry.as_str());
+        let earlier = match retries {
+            true => mark_retried(&mut tx, entry).await?,
+            false => HashMap::new(),
+        };
         insert_failed(&mut tx, entry, audit_id, failed, &earlier).await?;
         if let Some(ledger) = ledger {
             let sql = "insert into ledger (run_id, object, chunk, attempt, records, encoding_version, blob) values ($1, $2, $3, $4, $5, $6, $7)";
@@ -148,7 +155,9 @@ impl Control {
                    from audit_log where run_id = $1 and object = $2 and chunk = $3 and outcome";
         let values = args![&chunk.run, &chunk.object, chunk.chunk];
         match self.db.read_one(sql, values).await? {
-            Some(row) => Ok(Audited::Already { books: row.books()? }),
+            Some(row) => Ok(Audited::Already {
+                books: row.books()?,
+            }),
             None => Err(crate::runs::unknown(&chunk.run)),
         }
     }
@@ -171,7 +180,10 @@ impl Control {
             false.into(),
             failed.started_at.into(),
             failed.ended_at.into(),
-            failed.started_at.map(|start| seconds(start, failed.ended_at)).into(),
+            failed
+                .started_at
+                .map(|start| seconds(start, failed.ended_at))
+                .into(),
             message,
             details,
             (&failed.created_by).into(),
@@ -187,7 +199,10 @@ impl Control {
         limit: u32,
     ) -> Result<Vec<AuditRow>> {
         let sql = "select * from audit_log where run_id = $1 and audit_id > $2 order by audit_id limit $3";
-        let rows = self.db.read(sql, args![run, after.unwrap_or(0), limit]).await?;
+        let rows = self
+            .db
+            .read(sql, args![run, after.unwrap_or(0), limit])
+            .await?;
         rows.iter().map(read_audit).collect()
     }
 
@@ -335,7 +350,7 @@ async fn insert_failed(
     });
     let head = "insert into failed_records (audit_id, run_id, object, chunk, attempt, record_key, fate, error_code, error_message, \
                 error_fields, retry_count, last_retry_at, resolved, resolved_at, resolution_notes, record_data)";
-    tx.insert_many(head, 16, rows, "").await.map(|_| ())
+    tx.insert_many(head, 16, rows.collect(), "").await.map(|_| ())
 }
 
 fn read_audit(row: &Row) -> Result<AuditRow> {

@@ -117,7 +117,11 @@ impl Control {
     pub async fn chunk_failure(&self, run: &RunId, object: &str) -> Result<Option<Failure>> {
         let sql = "select * from chunks where run_id = $1 and object = $2 and state = 'failed' order by chunk limit 1";
         let row = self.db.read_one(sql, args![run, object]).await?;
-        Ok(row.as_ref().map(read_chunk).transpose()?.and_then(|chunk| chunk.failure))
+        Ok(row
+            .as_ref()
+            .map(read_chunk)
+            .transpose()?
+            .and_then(|chunk| chunk.failure))
     }
 
     /// Chunks by state, of every object that has any.
@@ -187,7 +191,8 @@ pub(crate) fn read_ancestors(row: &Row) -> Result<Vec<ChunkNumber>> {
 }
 
 fn read_as<T: serde::de::DeserializeOwned>(value: serde_json::Value, column: &str) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| Error::Corrupt(format!("column {column}: {error}")))
+    serde_json::from_value(value)
+        .map_err(|error| Error::Corrupt(format!("column {column}: {error}")))
 }
 
 fn read_chunk(row: &Row) -> Result<Chunk> {

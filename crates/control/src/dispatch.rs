@@ -57,7 +57,10 @@ impl Control {
         let mut values: Vec<Arg> = args![term, run, limit];
         values.extend(objects.iter().map(Arg::from));
         let rows = self.db.write_as(term, &sql, values).await?;
-        let mut dispatched = rows.iter().map(read_dispatched).collect::<Result<Vec<_>>>()?;
+        let mut dispatched = rows
+            .iter()
+            .map(read_dispatched)
+            .collect::<Result<Vec<_>>>()?;
         let place = |name: &str| objects.iter().position(|object| object == name);
         dispatched.sort_by_key(|d| (place(&d.chunk.object), d.chunk.chunk));
         Ok(dispatched)
@@ -65,7 +68,8 @@ impl Control {
 
     /// How many chunks of a run are dispatched.
     pub async fn in_flight(&self, run: &RunId) -> Result<u64> {
-        let sql = "select count(*) as chunks from chunks where run_id = $1 and state = 'dispatched'";
+        let sql =
+            "select count(*) as chunks from chunks where run_id = $1 and state = 'dispatched'";
         let row = self.db.read_one(sql, args![run]).await?;
         row.map_or(Ok(0), |row| row.count("chunks"))
     }
@@ -81,7 +85,14 @@ impl Control {
         why: Option<&Failure>,
     ) -> Result<bool> {
         let failure = crate::settle::failure_args(why)?;
-        let mut values = args![term, &chunk.run, &chunk.object, chunk.chunk, attempt, millis(delay)];
+        let mut values = args![
+            term,
+            &chunk.run,
+            &chunk.object,
+            chunk.chunk,
+            attempt,
+            millis(delay)
+        ];
         values.extend(failure);
         let sql = "update chunks set state = 'pending', not_before = {now+$6}, dispatched_at = null, updated_at = {now},
                        error_code = $7, error_message = $8, error_hint = $9, failure = $10

@@ -70,9 +70,7 @@ impl From<sqlx::Error> for Error {
                 )),
                 _ => Self::Refused(error),
             },
-            E::ColumnDecode { index, source } => {
-                Self::Corrupt(format!("column {index}: {source}"))
-            }
+            E::ColumnDecode { index, source } => Self::Corrupt(format!("column {index}: {source}")),
             _ => Self::Refused(error),
         }
     }
@@ -111,9 +109,7 @@ impl From<Error> for Failure {
             Error::Settings(_) => Self::usage("control_database_settings", message)
                 .hint("set STEVEDORE__DATABASE__URL to postgres://… or sqlite:///…"),
             Error::Schema { .. } => Self::usage("control_database_schema", message),
-            Error::Corrupt(_) => {
-                Self::new(FailureKind::Bug, "control_database_corrupt", message)
-            }
+            Error::Corrupt(_) => Self::new(FailureKind::Bug, "control_database_corrupt", message),
             Error::Refused(_) => Self::bug(message),
         }
     }
@@ -140,7 +136,9 @@ mod tests {
 
     #[test]
     fn passing_trouble_is_told_from_lasting() {
-        for code in ["57P01", "08006", "53300", "40P01", "55P03", "5", "517", "13"] {
+        for code in [
+            "57P01", "08006", "53300", "40P01", "55P03", "5", "517", "13",
+        ] {
             assert!(is_passing(code), "{code}");
         }
         for code in ["23505", "42P01", "28P01", "19", "2067", "1"] {

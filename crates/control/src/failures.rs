@@ -81,7 +81,8 @@ pub struct UnresolvedKey {
 impl Control {
     /// In the order in which they were stored.
     pub async fn failures(&self, run: &RunId, which: &Failures<'_>) -> Result<Vec<FailedRecord>> {
-        let mut sql = "select * from failed_records where run_id = $1 and failed_id > $2".to_owned();
+        let mut sql =
+            "select * from failed_records where run_id = $1 and failed_id > $2".to_owned();
         let mut values: Vec<Arg> = args![run, which.after.unwrap_or(0)];
         for (column, wanted) in [("object", which.object), ("error_code", which.code)] {
             if let Some(wanted) = wanted {
@@ -136,7 +137,10 @@ impl Control {
             and not exists (select 1 from chunks c where c.run_id = f.run_id and c.object = f.object and c.kind = 'retry'
                 and c.root = f.retry_chunk and c.state in ('pending', 'dispatched', 'failed'))
             order by failed_id limit $4";
-        let rows = self.db.read(sql, args![run, object, after.unwrap_or(0), limit]).await?;
+        let rows = self
+            .db
+            .read(sql, args![run, object, after.unwrap_or(0), limit])
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(UnresolvedKey {

@@ -130,13 +130,16 @@ impl Control {
         holder: &str,
         ttl: Duration,
     ) -> Result<StoredJob> {
-        // Twice, because another job may be stored between the look and the insert; then the second look shows it.
+        // Again, because another job may be stored between the look and the insert; then the second look shows it.
         for _ in 0..3 {
             if let Some(done) = self.try_store_job(job, chunks, holder, ttl).await? {
                 return Ok(done);
             }
         }
-        Err(Error::Illegal(format!("the chunks of job {} are fought over", job.id)))
+        Err(Error::Illegal(format!(
+            "the chunks of job {} are fought over",
+            job.id
+        )))
     }
 
     async fn try_store_job(
@@ -218,7 +221,11 @@ impl Control {
         if tx.fetch(&sql, values).await?.is_empty() {
             return Ok(false);
         }
-        tx.execute("update job_chunks set abandoned = true where job_id = $1", args![id]).await?;
+        tx.execute(
+            "update job_chunks set abandoned = true where job_id = $1",
+            args![id],
+        )
+        .await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -234,13 +241,24 @@ impl Control {
         ttl: Duration,
     ) -> Result<bool> {
         let mut tx = self.db.begin().await?;
-        let sql = "update jobs set state = 'abandoned', updated_at = {now} where id = $1 and holder = $2
+        let sql =
+            "update jobs set state = 'abandoned', updated_at = {now} where id = $1 and holder = $2
                    and state in ('stored', 'created', 'uploaded') returning id";
         if tx.fetch(sql, args![old, holder]).await?.is_empty() {
             return Ok(false);
         }
-        tx.execute("update job_chunks set abandoned = true where job_id = $1", args![old]).await?;
-        insert_job(&mut tx, new, chunks, holder, ttl).await?;
+        tx.execute(
+            "update job_chunks set abandoned = true where job_id = $1",
+            args![old],
+        )
+        .await?;
+        let inserted = insert_job(&mut tx, new, chunks, holder, ttl).await?;
+        if inserted < chunks.len() as u64 {
+            return Err(Error::Illegal(format!(
+                "job {} can't take the place of job {old}: a chunk of it is in a third",
+                new.id
+            )));
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -255,7 +273,9 @@ impl Control {
         limit: u32,
     ) -> Result<Vec<Job>> {
         let mut values: Vec<Arg> = args![holder, millis(ttl), limit];
-        let mut which = "state in ('stored', 'created', 'uploaded') and (until <= {now} or holder = $1)".to_owned();
+        let mut which =
+            "state in ('stored', 'created', 'uploaded') and (until <= {now} or holder = $1)"
+                .to_owned();
         if let Some(connection) = connection {
             values.push(connection.into());
             which.push_str(" and connection = $4");
@@ -276,13 +296,17 @@ impl Control {
     }
 
     pub async fn job(&self, id: &str) -> Result<Job> {
-        let row = self.db.read_one("select * from jobs where id = $1", args![id]).await?;
+        let row = self
+            .db
+            .read_one("select * from jobs where id = $1", args![id])
+            .await?;
         read_job(&row.ok_or_else(|| Error::NotFound(format!("job {id}")))?)
     }
 
     /// By number.
     pub async fn job_chunks(&self, id: &str) -> Result<Vec<JobChunk>> {
-        let sql = "select chunk, attempt, manifest from job_chunks where job_id = $1 order by chunk";
+        let sql =
+            "select chunk, attempt, manifest from job_chunks where job_id = $1 order by chunk";
         let rows = self.db.read(sql, args![id]).await?;
         rows.iter()
             .map(|row| {
@@ -310,7 +334,8 @@ async fn insert_job(
     holder: &str,
     ttl: Duration,
 ) -> Result<u64> {
-    let sql = "insert into jobs (id, run_id, object, connection, state, records, bytes, holder, until)
+    let sql =
+        "insert into jobs (id, run_id, object, connection, state, records, bytes, holder, until)
                values ($1, $2, $3, $4, 'stored', $5, $6, $7, {now+$8})";
     let values = args![
         &job.id,
@@ -336,7 +361,8 @@ async fn insert_job(
         ]
     });
     let head = "insert into job_chunks (job_id, run_id, object, chunk, attempt, manifest)";
-    tx.insert_many(head, 6, rows, "on conflict do nothing").await
+    tx.insert_many(head, 6, rows.collect(), "on conflict do nothing")
+        .await
 }
 
 /// Which of the chunks are in other jobs, themselves or what they were split from, and which are stale. Those looked at stay as they

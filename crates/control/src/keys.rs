@@ -55,11 +55,13 @@ impl Control {
                 &key.rank,
             ]
         });
-        let head = "insert into target_keys (run_id, object, chunk, position, hash, source_key, rank)";
+        let head =
+            "insert into target_keys (run_id, object, chunk, position, hash, source_key, rank)";
         // Two attempts at one chunk may store at once: the later rows are the same records'.
-        let tail = "on conflict (run_id, object, chunk, position) do update set hash = excluded.hash,
+        let tail =
+            "on conflict (run_id, object, chunk, position) do update set hash = excluded.hash,
                     source_key = excluded.source_key, rank = excluded.rank";
-        tx.insert_many(head, 7, rows, tail).await?;
+        tx.insert_many(head, 7, rows.collect(), tail).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -73,7 +75,9 @@ impl Control {
         let sql = "delete from target_keys where run_id = $1 and object = $2 and chunk in (
                        select chunk from chunks where run_id = $1 and object = $2 and state in ('split', 'superseded'))";
         tx.execute_long(sql, args![run, object]).await?;
-        let sql = format!("delete from target_keys as k where run_id = $1 and object = $2 and not {REPEATED}");
+        let sql = format!(
+            "delete from target_keys as k where run_id = $1 and object = $2 and not {REPEATED}"
+        );
         tx.execute_long(&sql, args![run, object]).await?;
         let sql = "select count(*) as keys from target_keys where run_id = $1 and object = $2";
         let left = tx.fetch_one(sql, args![run, object]).await?;
@@ -84,7 +88,9 @@ impl Control {
 
     /// All records of an object whose target key occurs more than once, key by key, the latest of each key first. Held in memory.
     pub async fn duplicates(&self, run: &RunId, object: &str) -> Result<Vec<DuplicateKey>> {
-        let sql = format!("select k.* from target_keys k where k.run_id = $1 and k.object = $2 and {REPEATED} {ORDER}");
+        let sql = format!(
+            "select k.* from target_keys k where k.run_id = $1 and k.object = $2 and {REPEATED} {ORDER}"
+        );
         let rows = self.db.read(&sql, args![run, object]).await?;
         rows.iter().map(read_key).collect()
     }

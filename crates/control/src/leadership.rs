@@ -51,13 +51,15 @@ impl Control {
 
     /// Makes way at once. The term ends with it: own late writes are refused. Nothing happens if it has ended already.
     pub async fn resign(&self, term: Term) -> Result<()> {
-        let sql = "update leadership set term = term + 1, holder = null, until = {now} where term = $1";
+        let sql =
+            "update leadership set term = term + 1, holder = null, until = {now} where term = $1";
         self.db.execute(sql, args![term]).await.map(|_| ())
     }
 
     /// Who leads, if anyone's time is not up.
     pub async fn leader(&self) -> Result<Option<Leader>> {
-        let sql = "select term, holder, until from leadership where until > {now} and holder is not null";
+        let sql =
+            "select term, holder, until from leadership where until > {now} and holder is not null";
         let Some(row) = self.db.read_one(sql, args![]).await? else {
             return Ok(None);
         };

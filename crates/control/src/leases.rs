@@ -43,7 +43,15 @@ impl Control {
             select run_id, object, chunk, attempt, $5, $6, {now+$7} from chunks
             where run_id = $1 and object = $2 and chunk = $3 and attempt = $4 and state = 'dispatched'
             on conflict (run_id, object, chunk, attempt, stage) do update set holder = excluded.holder, until = excluded.until";
-        let values = args![&chunk.run, &chunk.object, chunk.chunk, attempt, stage, holder, millis(ttl)];
+        let values = args![
+            &chunk.run,
+            &chunk.object,
+            chunk.chunk,
+            attempt,
+            stage,
+            holder,
+            millis(ttl)
+        ];
         Ok(match self.db.execute(sql, values).await? {
             0 => TakenLease::Stale,
             _ => TakenLease::Taken,
@@ -65,14 +73,23 @@ impl Control {
         holder: &str,
     ) -> Result<()> {
         let sql = "delete from leases where run_id = $1 and object = $2 and chunk = $3 and attempt = $4 and stage = $5 and holder = $6";
-        let values = args![&chunk.run, &chunk.object, chunk.chunk, attempt, stage, holder];
+        let values = args![
+            &chunk.run,
+            &chunk.object,
+            chunk.chunk,
+            attempt,
+            stage,
+            holder
+        ];
         self.db.execute(sql, values).await.map(|_| ())
     }
 
     /// Sweeps out leases that ended an hour ago. The leader does it by the way: were everybody to, they would lock one another.
     pub(crate) async fn sweep_leases(&self) -> Result<u64> {
         let hour = millis(Duration::from_secs(3600));
-        self.db.execute("delete from leases where until < {now-$1}", args![hour]).await
+        self.db
+            .execute("delete from leases where until < {now-$1}", args![hour])
+            .await
     }
 
     /// The leases that a holder has, live or not.

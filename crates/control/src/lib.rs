@@ -28,7 +28,7 @@ pub use audit::{AuditEntry, AuditRow, Audited, FailedAttempt, LedgerBlob};
 pub use chunks::{Chunk, ChunkCounts, ChunkKind};
 pub use dispatch::Dispatched;
 pub use error::{Error, Result};
-pub use failures::{FailedRecord, Failures, FailureGroup, NewFailedRecord, UnresolvedKey};
+pub use failures::{FailedRecord, FailureGroup, Failures, NewFailedRecord, UnresolvedKey};
 pub use jobs::{Job, JobChunk, JobState, LiveJob, NewJob, StoredJob};
 pub use keys::{DuplicateKey, KeyRow};
 pub use leadership::{Leader, Term};
@@ -49,12 +49,16 @@ pub struct Control {
 impl Control {
     /// Opens `postgres://…` or `sqlite:///absolute/path` and brings the schema up to date. Any number of services may do so at once.
     pub async fn open(url: &Secret) -> Result<Self> {
-        Ok(Self { db: Db::open(url).await? })
+        Ok(Self {
+            db: Db::open(url).await?,
+        })
     }
 
     /// Opens a SQLite file, whatever characters its path holds. The folder exists.
     pub async fn open_file(path: &Path) -> Result<Self> {
-        Ok(Self { db: Db::open_file(path).await? })
+        Ok(Self {
+            db: Db::open_file(path).await?,
+        })
     }
 
     /// Whether the database answers.

@@ -101,7 +101,11 @@ impl Control {
                 args![term, run, object, state.as_str()],
             )
             .await?;
-        if rows.is_empty() { Err(unknown(run, object)) } else { Ok(()) }
+        if rows.is_empty() {
+            Err(unknown(run, object))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -35,7 +35,7 @@ impl Family<'_> {
             ]
         });
         let head = "insert into chunks (run_id, object, chunk, parent, root, ancestors, kind, pass, slice)";
-        tx.insert_many(head, 9, rows, "").await.map(|_| ())
+        tx.insert_many(head, 9, rows.collect(), "").await.map(|_| ())
     }
 }
 
@@ -44,7 +44,8 @@ pub(crate) async fn reserve(tx: &mut Tx, run: &RunId, object: &str, count: usize
     let sql = "update objects set last_chunk = last_chunk + $3, updated_at = {now} where run_id = $1 and name = $2
                returning last_chunk - $3 as last";
     let row = tx.fetch_one(sql, args![run, object, count]).await?;
-    row.ok_or_else(|| objects::unknown(run, object))?.int("last")
+    row.ok_or_else(|| objects::unknown(run, object))?
+        .int("last")
 }
 
 impl Control {
@@ -67,11 +68,14 @@ impl Control {
         closed: bool,
     ) -> Result<i64> {
         let mut tx = self.db.begin_as(term).await?;
-        let sql = "update objects set plan_cursor = $4, plan_closed = $5, plan_step = plan_step + 1,
+        let sql =
+            "update objects set plan_cursor = $4, plan_closed = $5, plan_step = plan_step + 1,
                        last_chunk = last_chunk + $6, updated_at = {now}
                    where run_id = $1 and name = $2 and plan_step = $3 and plan_closed = false
                    returning last_chunk - $6 as last, needs_key_pass";
-        let saved = tx.fetch_one(sql, args![run, object, step, cursor, closed, slices.len()]).await?;
+        let saved = tx
+            .fetch_one(sql, args![run, object, step, cursor, closed, slices.len()])
+            .await?;
         let Some(row) = saved else {
             drop(tx);
             let found = self.object(run, object).await?;
@@ -88,7 +92,11 @@ impl Control {
             run,
             object,
             kind: ChunkKind::Slice,
-            pass: if row.bool("needs_key_pass")? { Pass::Keys } else { Pass::Records },
+            pass: if row.bool("needs_key_pass")? {
+                Pass::Keys
+            } else {
+                Pass::Records
+            },
             ancestors: &[],
         };
         family.insert(&mut tx, row.int("last")?, slices).await?;
@@ -105,7 +113,9 @@ impl Control {
         slices: &[Slice],
     ) -> Result<bool> {
         if slices.is_empty() {
-            return Err(Error::Illegal(format!("chunk {chunk} can't be split into no parts")));
+            return Err(Error::Illegal(format!(
+                "chunk {chunk} can't be split into no parts"
+            )));
         }
         let mut tx = self.db.begin_as(term).await?;
         let sql = "update chunks set state = 'split', settled_at = {now}, updated_at = {now}

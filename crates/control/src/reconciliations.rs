@@ -56,7 +56,8 @@ impl Control {
     /// Errors: `Deposed`.
     pub async fn forget_reconciliations(&self, term: Term, run: &RunId) -> Result<()> {
         let mut tx = self.db.begin_as(term).await?;
-        tx.execute("delete from reconciliations where run_id = $1", args![run]).await?;
+        tx.execute("delete from reconciliations where run_id = $1", args![run])
+            .await?;
         tx.commit().await
     }
 

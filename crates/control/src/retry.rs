@@ -91,7 +91,9 @@ async fn add(tx: &mut Tx, run: &RunId, chunk: &RetryChunk) -> Result<()> {
         pass: Pass::Records,
         ancestors: &[],
     };
-    family.insert(tx, last, std::slice::from_ref(&chunk.slice)).await?;
+    family
+        .insert(tx, last, std::slice::from_ref(&chunk.slice))
+        .await?;
     for ids in chunk.failed_ids.chunks(500) {
         let sql = format!(
             "update failed_records set retry_chunk = $1 where run_id = $2 and object = $3 and failed_id in ({}) returning failed_id",

@@ -111,7 +111,10 @@ impl Control {
     }
 
     pub async fn run(&self, id: &RunId) -> Result<Run> {
-        let row = self.db.read_one("select * from runs where id = $1", args![id]).await?;
+        let row = self
+            .db
+            .read_one("select * from runs where id = $1", args![id])
+            .await?;
         read_run(&row.ok_or_else(|| unknown(id))?)
     }
 
@@ -229,7 +232,7 @@ async fn insert_objects(tx: &mut Tx, run: &RunId, objects: &[NewObject]) -> Resu
     let rows = objects.iter().map(|object| object.args(run));
     let head = "insert into objects (run_id, name, position, phase, to_object, operation, source, target, needs_key_pass, \
                 estimated_records, target_before)";
-    tx.insert_many(head, 11, rows, "").await.map(|_| ())
+    tx.insert_many(head, 11, rows.collect(), "").await.map(|_| ())
 }
 
 pub(crate) fn unknown(id: &RunId) -> Error {

@@ -41,13 +41,19 @@ impl Control {
     /// How many of a role are ready and were seen within that time.
     pub async fn ready_services(&self, role: &str, within: Duration) -> Result<u64> {
         let sql = "select count(*) as services from services where role = $1 and ready = $2 and seen_at > {now-$3}";
-        let row = self.db.read_one(sql, args![role, true, millis(within)]).await?;
+        let row = self
+            .db
+            .read_one(sql, args![role, true, millis(within)])
+            .await?;
         row.map_or(Ok(0), |row| row.count("services"))
     }
 
     /// All that were ever seen and did not take their leave, by role.
     pub async fn services(&self) -> Result<Vec<Service>> {
-        let rows = self.db.read("select * from services order by role, instance", args![]).await?;
+        let rows = self
+            .db
+            .read("select * from services order by role, instance", args![])
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(Service {

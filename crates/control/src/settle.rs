@@ -92,7 +92,8 @@ impl Control {
                 select c.chunk from chunks c join parts p on c.parent = p.chunk where c.run_id = $1 and c.object = $2)
             update chunks set state = 'superseded', superseded_by = $3, settled_at = {now}, updated_at = {now}, not_before = null
             where run_id = $1 and object = $2 and chunk in (select chunk from parts) and state in ('pending', 'dispatched', 'failed')";
-        tx.execute(sql, args![&chunk.run, &chunk.object, chunk.chunk]).await?;
+        tx.execute(sql, args![&chunk.run, &chunk.object, chunk.chunk])
+            .await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -103,7 +104,9 @@ impl Control {
     pub async fn covered(&self, term: Term, chunk: &ChunkRef, by: ChunkNumber) -> Result<bool> {
         let found = self.chunk(chunk).await?;
         if !found.ancestors.contains(&by) {
-            return Err(Error::Illegal(format!("chunk {chunk} is no part of chunk {by}")));
+            return Err(Error::Illegal(format!(
+                "chunk {chunk} is no part of chunk {by}"
+            )));
         }
         let sql = "update chunks set state = 'superseded', superseded_by = $5, settled_at = {now}, updated_at = {now}, not_before = null
                    where run_id = $2 and object = $3 and chunk = $4 and state in ('pending', 'dispatched', 'failed') and {leads}
@@ -119,8 +122,10 @@ impl Control {
     pub async fn next_pass(&self, term: Term, run: &RunId, object: &str) -> Result<bool> {
         let mut tx = self.db.begin_as(term).await?;
         // The plan first: once it is closed, no further slice can come between the two looks.
-        let open = "select 1 as open from objects where run_id = $1 and name = $2 and plan_closed = false";
-        let unread = "select 1 as unread from chunks where run_id = $1 and object = $2 and pass = 'keys'
+        let open =
+            "select 1 as open from objects where run_id = $1 and name = $2 and plan_closed = false";
+        let unread =
+            "select 1 as unread from chunks where run_id = $1 and object = $2 and pass = 'keys'
                       and state in ('pending', 'dispatched', 'failed') limit 1";
         for waits_for in [open, unread] {
             if !tx.fetch(waits_for, args![run, object]).await?.is_empty() {
@@ -136,9 +141,14 @@ impl Control {
 
     /// Whether a chunk is dispatched under this attempt: what a service asks before it works on a message.
     pub async fn is_current(&self, chunk: &ChunkRef, attempt: Attempt) -> Result<bool> {
-        let sql = "select state, attempt from chunks where run_id = $1 and object = $2 and chunk = $3";
+        let sql =
+            "select state, attempt from chunks where run_id = $1 and object = $2 and chunk = $3";
         let values = args![&chunk.run, &chunk.object, chunk.chunk];
-        let row = self.db.read_one(sql, values).await?.ok_or_else(|| unknown(chunk))?;
+        let row = self
+            .db
+            .read_one(sql, values)
+            .await?
+            .ok_or_else(|| unknown(chunk))?;
         Ok(row.text("state")? == "dispatched" && row.attempt()? == attempt)
     }
 }

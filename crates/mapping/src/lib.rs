@@ -1,1 +1,18 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod checks;
+mod columns;
+mod compile;
+mod context;
+mod convert;
+mod duplicates;
+mod expression;
+mod key;
+mod lookup;
+mod mapper;
+mod original;
+mod value_map;
+
+pub use compile::Spec;
+pub use duplicates::Duplicates;
+pub use mapper::{Mapped, Mapper};

@@ -97,7 +97,7 @@ fn built_in(native: &Native) -> Result<Carried, String> {
         "time" => plain(DataType::Time64(TimeUnit::Microsecond), "time"),
         "timestamp" => plain(DataType::Timestamp(TimeUnit::Microsecond, None), "timestamp"),
         "timestamptz" => plain(
-            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
             "timestamptz",
         ),
         "interval" => plain(DataType::Interval(IntervalUnit::MonthDayNano), "interval"),

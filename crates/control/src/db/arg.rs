@@ -119,7 +119,10 @@ impl Type<Postgres> for PgJson {
 }
 
 impl Encode<'_, Postgres> for PgJson {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> std::result::Result<IsNull, BoxDynError> {
+    fn encode_by_ref(
+        &self,
+        buffer: &mut PgArgumentBuffer,
+    ) -> std::result::Result<IsNull, BoxDynError> {
         buffer.extend_from_slice(self.0.as_bytes());
         Ok(IsNull::No)
     }

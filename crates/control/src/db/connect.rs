@@ -47,12 +47,16 @@ impl Db {
             })?;
             open_postgres(options).await
         } else if text.starts_with("sqlite:") {
-            let options = SqliteConnectOptions::from_str(text)
-                .map_err(|_| Error::Settings("the control database's URL can't be read as sqlite:///path".to_owned()))?;
+            let options = SqliteConnectOptions::from_str(text).map_err(|_| {
+                Error::Settings(
+                    "the control database's URL can't be read as sqlite:///path".to_owned(),
+                )
+            })?;
             open_sqlite(options).await
         } else {
             Err(Error::Settings(
-                "the control database's URL begins neither with postgres:// nor with sqlite:///".to_owned(),
+                "the control database's URL begins neither with postgres:// nor with sqlite:///"
+                    .to_owned(),
             ))
         }
     }
@@ -96,7 +100,8 @@ async fn open_postgres(options: PgConnectOptions) -> Result<Db> {
 
 async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db> {
     let path = options.get_filename().to_owned();
-    if path.as_os_str() == ":memory:" || path.as_os_str().is_empty() {
+    // sqlx gives a database in memory such a name.
+    if path.as_os_str().is_empty() || path.to_string_lossy().starts_with("file:") {
         return Err(Error::Settings(
             "the control database can't be in memory only: it is what survives a crash; name a file".to_owned(),
         ));
@@ -159,7 +164,10 @@ async fn migrate_sqlite(options: &SqliteConnectOptions) -> Result<()> {
 async fn try_migrate_sqlite(options: &SqliteConnectOptions) -> Result<()> {
     let mut connection = options.connect().await?;
     let mut tx = connection.begin_with("begin immediate").await?;
-    SQLITE.run_direct(None, &mut *tx, false).await.map_err(schema)?;
+    SQLITE
+        .run_direct(None, &mut *tx, false)
+        .await
+        .map_err(schema)?;
     tx.commit().await?;
     connection.close().await?;
     Ok(())
@@ -183,10 +191,15 @@ fn schema(error: MigrateError) -> Error {
             error,
         ),
         MigrateError::VersionMismatch(version) => (
-            format!("version {version} of the control database's schema is not the one this Stevedore knows; was it made by a development build?"),
+            format!(
+                "version {version} of the control database's schema is not the one this Stevedore knows; was it made by a development build?"
+            ),
             error,
         ),
-        other => ("the control database's schema can't be set up".to_owned(), other),
+        other => (
+            "the control database's schema can't be set up".to_owned(),
+            other,
+        ),
     };
     Error::Schema {
         message,

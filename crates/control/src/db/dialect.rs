@@ -44,7 +44,10 @@ fn write(engine: Engine, word: &str, out: &mut String) {
         (Engine::Postgres, "now", _) => write!(out, "clock_timestamp()"),
         (Engine::Sqlite, "now", _) => write!(out, "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"),
         (Engine::Postgres, _, Some((sign, parameter))) => {
-            write!(out, "(clock_timestamp() {sign} {parameter} * interval '1 millisecond')")
+            write!(
+                out,
+                "(clock_timestamp() {sign} {parameter} * interval '1 millisecond')"
+            )
         }
         (Engine::Sqlite, _, Some((sign, parameter))) => write!(
             out,

@@ -28,7 +28,10 @@ const PARAMETERS: usize = 8_000;
 pub(crate) enum Db {
     Postgres(PgPool),
     /// SQLite has one writer at a time; ours queue for one connection instead of trying in turns. Reads go on beside it.
-    Sqlite { reads: SqlitePool, writes: SqlitePool },
+    Sqlite {
+        reads: SqlitePool,
+        writes: SqlitePool,
+    },
 }
 
 impl Db {
@@ -89,7 +92,11 @@ impl Db {
     /// Begins a transaction in which `term` is the leader's, to its end.
     pub(crate) async fn begin_as(&self, term: Term) -> Result<Tx> {
         let mut tx = self.begin().await?;
-        if tx.fetch("select 1 as leads where {leads}", args![term]).await?.is_empty() {
+        if tx
+            .fetch("select 1 as leads where {leads}", args![term])
+            .await?
+            .is_empty()
+        {
             return Err(Error::Deposed(term));
         }
         Ok(tx)
@@ -100,7 +107,15 @@ impl Db {
     pub(crate) async fn write_as(&self, term: Term, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>> {
         let rows = self.write(sql, args).await?;
         // Terms only rise: whoever leads now led when the statement ran.
-        if rows.is_empty() && self.read("select 1 as leads from leadership where term = $1", args![term]).await?.is_empty() {
+        if rows.is_empty()
+            && self
+                .read(
+                    "select 1 as leads from leadership where term = $1",
+                    args![term],
+                )
+                .await?
+                .is_empty()
+        {
             return Err(Error::Deposed(term));
         }
         Ok(rows)
@@ -163,13 +178,13 @@ impl Tx {
         &mut self,
         head: &str,
         columns: usize,
-        rows: impl IntoIterator<Item = Vec<Arg>>,
+        rows: Vec<Vec<Arg>>,
         tail: &str,
     ) -> Result<u64> {
         let per_statement = (PARAMETERS / columns).clamp(1, 500);
-        let mut rows = rows.into_iter().peekable();
+        let mut rows = rows.into_iter();
         let mut inserted = 0;
-        while rows.peek().is_some() {
+        while rows.len() > 0 {
             let batch: Vec<_> = rows.by_ref().take(per_statement).collect();
             let count = batch.len();
             let mut parameter = 0;
@@ -219,7 +234,9 @@ where
 }
 
 /// A peer that vanished without a word must not hold us for ever.
-async fn in_time<T, E: Into<Error>>(work: impl Future<Output = std::result::Result<T, E>>) -> Result<T> {
+async fn in_time<T, E: Into<Error>>(
+    work: impl Future<Output = std::result::Result<T, E>>,
+) -> Result<T> {
     match tokio::time::timeout(DEADLINE, work).await {
         Ok(done) => done.map_err(Into::into),
         Err(_) => Err(Error::Silent(DEADLINE)),

@@ -84,7 +84,9 @@ impl Row {
                 .map(|text| {
                     DateTime::parse_from_rfc3339(&text)
                         .map(|time| time.to_utc())
-                        .map_err(|_| Error::Corrupt(format!("column {column}: `{text}` is no time")))
+                        .map_err(|_| {
+                            Error::Corrupt(format!("column {column}: `{text}` is no time"))
+                        })
                 })
                 .transpose(),
         }
@@ -120,7 +122,8 @@ impl Row {
     /// A column that holds one of a fixed set of words.
     pub(crate) fn word<T>(&self, column: &str, parse: fn(&str) -> Option<T>) -> Result<T> {
         let text = self.text(column)?;
-        parse(&text).ok_or_else(|| Error::Corrupt(format!("column {column}: unknown word `{text}`")))
+        parse(&text)
+            .ok_or_else(|| Error::Corrupt(format!("column {column}: unknown word `{text}`")))
     }
 
     pub(crate) fn run(&self, column: &str) -> Result<RunId> {

@@ -1,18 +1,21 @@
 //! Messages that other clients publish: some are to be obeyed, some to be put aside.
 //! They are published by a bare AMQP client that knows nothing of ours.
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions};
+use lapin::options::{
+    BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use model::ControlAction;
 use queue::Queue;
+use tokio::time::Instant;
 
-use crate::bed::{MAX_BODY, message, next, nothing_more, rabbitmq, until, url};
+use crate::bed::{MAX_BODY, SOON, message, next, nothing_more, rabbitmq, until, url};
 use crate::control::heard;
 
 struct Foreign {
     channel: lapin::Channel,
-    _connection: Connection,
+    connection: Connection,
 }
 
 impl Foreign {
@@ -27,7 +30,7 @@ impl Foreign {
             .unwrap();
         Self {
             channel,
-            _connection: connection,
+            connection,
         }
     }
 
@@ -46,6 +49,23 @@ impl Foreign {
             .await
             .unwrap();
         assert!(confirmed.is_ack());
+    }
+
+    /// Waits until the queue is there and somebody takes messages from it.
+    async fn until_consumed(&self, queue: &str) {
+        let deadline = Instant::now() + SOON;
+        loop {
+            // A queue that is not there closes the channel.
+            let channel = self.connection.create_channel().await.unwrap();
+            let options = QueueDeclareOptions::durable().passive();
+            let asked = channel
+                .queue_declare(queue.into(), options, FieldTable::default())
+                .await;
+            if asked.is_ok_and(|queue| queue.consumer_count() == 1) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "nobody consumes {queue}");
+        }
     }
 }
 
@@ -152,10 +172,12 @@ async fn a_queue_that_somebody_deletes_is_made_again() {
         let delivery = next(&mut consumer).await;
         assert_eq!(delivery.envelope, message(2));
         delivery.ack().await.unwrap();
+        let waiting = tokio::spawn(async move { next(&mut consumer).await });
         delete().await;
-        // The consumer subscribes to a queue made anew.
+        // The consumer is told, makes the queue anew and subscribes to it.
+        foreign.until_consumed(&key).await;
         broker.publish(&Queue::Audit, message(3)).await.unwrap();
-        let delivery = next(&mut consumer).await;
+        let delivery = waiting.await.unwrap();
         assert_eq!(delivery.envelope, message(3));
         delivery.ack().await.unwrap();
     })

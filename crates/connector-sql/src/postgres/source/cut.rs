@@ -57,16 +57,18 @@ async fn keys(
         .zip(&names)
         .map(|(column, name)| format!("{column} as {name}"))
         .collect();
-    let texts: Vec<String> = names.iter().map(|name| format!("{name}::text")).collect();
+    let texts: Vec<String> = names.iter().map(|name| format!("s.{name}::text")).collect();
+    // With the alias, or `order by` would take the texts.
+    let order: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
     let sql = format!(
         "select {texts} from (select {named}, row_number() over w as place, rank() over w as above \
          from {relation} q {condition} window w as (order by {keys})) s \
-         where {chosen} group by {names} order by {names} {limit}",
+         where {chosen} group by {order} order by {order} {limit}",
         texts = texts.join(","),
         named = named.join(","),
         relation = details.relation,
         keys = details.key_list(),
-        names = names.join(","),
+        order = order.join(","),
     );
     whole_keys(session.texts(&sql).await?)
 }

@@ -7,7 +7,7 @@ use connector::SourceObject;
 use model::Failure;
 use model::migration::{From, Object};
 use record::meta;
-use sqlx::{AssertSqlSafe, Column, Executor, Statement, TypeInfo};
+use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, Statement, TypeInfo};
 
 use super::catalog::{self, Attribute, Index, Relation};
 use super::details::{Details, KeyColumn, Table};

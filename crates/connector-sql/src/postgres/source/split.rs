@@ -113,7 +113,7 @@ async fn following(
         return Ok(vec![]);
     }
     let names = names(details);
-    let texts: Vec<String> = names.iter().map(|name| format!("{name}::text")).collect();
+    let texts: Vec<String> = names.iter().map(|name| format!("d.{name}::text")).collect();
     let condition = from.map_or_else(String::new, |from| {
         format!(
             "where ({}) > {}",
@@ -122,11 +122,12 @@ async fn following(
         )
     });
     let sql = format!(
-        "select {} from (select distinct {names} from {} u {condition}) d order by {names} limit {}",
+        "select {} from (select distinct {} from {} u {condition}) d order by {} limit {}",
         texts.join(","),
+        names.join(","),
         listed(details, all),
+        qualified("d", &names),
         wanted.saturating_add(1),
-        names = names.join(","),
     );
     whole_keys(session.texts(&sql).await?)
 }
@@ -161,9 +162,15 @@ async fn existing(
         details.relation,
         conditions.join(" and "),
         details.key_list(),
-        names.join(","),
+        qualified("e", &names),
     );
     whole_keys(session.texts(&sql).await?)
+}
+
+/// Without an alias `order by` would take the texts that are selected.
+fn qualified(alias: &str, names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{alias}.{name}")).collect();
+    names.join(",")
 }
 
 fn names(details: &Details) -> Vec<String> {

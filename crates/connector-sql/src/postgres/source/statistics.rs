@@ -109,8 +109,8 @@ async fn ordered(
         format!("array[{}]::float8[]", list.join(","))
     };
     let sql = format!(
-        "select v::text, sum(before)::text, sum(at)::text from \
-           (select u.v {} as v, before, at from unnest({},{},{}) as u(v, before, at)) p group by v order by v",
+        "select p.v::text, sum(before)::text, sum(at)::text from \
+           (select u.v {} as v, before, at from unnest({},{},{}) as u(v, before, at)) p group by p.v order by p.v",
         collate(key),
         quote::array(points.iter().map(|point| point.0.as_str()), &key.cast),
         numbers(|point| point.1),

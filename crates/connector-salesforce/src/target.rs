@@ -1,0 +1,95 @@
+//! The org as a target: descriptions, counts, and the door to its jobs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use connector::{CountScope, LoadPlan, Target, TargetObject, Writing};
+use model::Failure;
+use model::migration::SalesforceSettings;
+use serde::Deserialize;
+
+use crate::client::{Call, Client};
+use crate::describe::{Described, describe};
+use crate::jobs::SalesforceJobs;
+use crate::{prepare, soql};
+
+/// How long a description serves for checks: several services prepare the same plans at once.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// Opens an org as a target. `name` is the connection's, for messages.
+///
+/// Nothing is sent yet: the first call logs in. Fails with a usage failure when the settings can't be right.
+pub async fn salesforce_target(
+    name: &str,
+    settings: &SalesforceSettings,
+) -> Result<Arc<dyn Target>, Failure> {
+    let client = Arc::new(Client::new(name, settings)?);
+    Ok(Arc::new(SalesforceTarget {
+        jobs: SalesforceJobs::new(Arc::clone(&client)),
+        client,
+        descriptions: Mutex::default(),
+    }))
+}
+
+pub(crate) struct SalesforceTarget {
+    client: Arc<Client>,
+    jobs: SalesforceJobs,
+    descriptions: Mutex<HashMap<String, (Instant, Arc<Described>)>>,
+}
+
+impl SalesforceTarget {
+    /// An object as the org described it within the last minute.
+    pub(crate) async fn described(&self, to: &str) -> Result<Arc<Described>, Failure> {
+        let known = self.descriptions().get(to).cloned();
+        match known {
+            Some((read, described)) if read.elapsed() < FRESH => Ok(described),
+            _ => self.read(to).await,
+        }
+    }
+
+    async fn read(&self, to: &str) -> Result<Arc<Described>, Failure> {
+        let described = describe(&self.client, to).await?;
+        self.descriptions()
+            .insert(to.to_owned(), (Instant::now(), Arc::clone(&described)));
+        Ok(described)
+    }
+
+    fn descriptions(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Arc<Described>)>> {
+        self.descriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(rename = "totalSize")]
+    total_size: u64,
+}
+
+#[async_trait]
+impl Target for SalesforceTarget {
+    async fn describe(&self, to: &str) -> Result<TargetObject, Failure> {
+        let described = self.read(to).await?;
+        Ok(described.object.clone())
+    }
+
+    async fn prepare(&self, plan: &LoadPlan) -> Result<(), Failure> {
+        prepare::prepare(self, plan).await
+    }
+
+    fn writing(&self) -> Writing<'_> {
+        Writing::Jobs(&self.jobs)
+    }
+
+    async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure> {
+        let query = soql::count(to, scope)?;
+        let call = Call::get(&["query"]).query("q", &query);
+        let counted: Counted = self.client.json(call).await?;
+        Ok(counted.total_size)
+    }
+}

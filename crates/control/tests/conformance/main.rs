@@ -1,0 +1,21 @@
+//! What the control database promises, held on both engines by the same cases. PostgreSQL is the server that
+//! `STEVEDORE_TEST_POSTGRES` names; every case has a database of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod audit;
+mod bed;
+mod deposed;
+mod dispatch;
+mod failures;
+mod fixture;
+mod jobs;
+mod keys;
+mod leadership;
+mod leases;
+mod monitoring;
+mod opening;
+mod plan;
+mod reports;
+mod retry;
+mod runs;
+mod settle;

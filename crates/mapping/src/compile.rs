@@ -1,0 +1,362 @@
+//! Compiles an object's mapping: every field's expression, conversion and checks, against source and target as they are.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
+use connector::{TargetField, TargetObject};
+use datafusion_sql::sqlparser::ast::{Expr, Ident};
+use model::migration::{Field, Migration, Object, OnNull, Operation, Otherwise, ValueMap};
+use model::{Failure, RunId};
+use record::meta;
+
+use crate::checks::Checks;
+use crate::columns;
+use crate::convert::Conversion;
+use crate::expression::Expression;
+use crate::lookup;
+use crate::mapper::{Computed, Mapper, Stamp};
+
+/// What a mapping is compiled from.
+pub struct Spec<'a> {
+    pub migration: &'a Migration,
+    pub object: &'a Object,
+    /// The source's columns.
+    pub source: SchemaRef,
+    /// The source's key columns.
+    pub key: &'a [String],
+    pub target: &'a TargetObject,
+    pub run: &'a RunId,
+}
+
+/// Where a field's values go.
+struct Place<'a> {
+    /// In the target's own spelling: a field, or a relation.
+    name: String,
+    field: Option<&'a TargetField>,
+}
+
+impl Mapper {
+    /// Compiles. Every error names the object, the field and the way out.
+    pub fn compile(spec: &Spec<'_>) -> Result<Self, Failure> {
+        let compiled = Compiler { spec }.compile();
+        compiled.map_err(|failure| failure.object(&spec.object.name))
+    }
+}
+
+struct Compiler<'a> {
+    spec: &'a Spec<'a>,
+}
+
+impl Compiler<'_> {
+    fn compile(&self) -> Result<Mapper, Failure> {
+        let fields = match &self.spec.object.fields {
+            Some(fields) => fields
+                .iter()
+                .map(|(name, field)| {
+                    self.field(name, field)
+                        .map_err(|failure| failure.field(name))
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+            None => self.columns_as_they_are()?,
+        };
+        let stamps = self
+            .spec
+            .migration
+            .stamp
+            .iter()
+            .map(|(name, sql)| self.stamp(name, sql).map_err(|failure| failure.field(name)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let key_fields = self.key_fields(&fields)?;
+        let expressions: Vec<&str> = match &self.spec.object.fields {
+            None => key_fields.iter().map(String::as_str).collect(),
+            Some(written) => key_fields
+                .iter()
+                .filter_map(|key| {
+                    written
+                        .iter()
+                        .find(|(name, _)| name.eq_ignore_ascii_case(key))
+                })
+                .map(|(_, field)| field.expression())
+                .collect(),
+        };
+        let one_to_one = crate::key::is_one_to_one(&expressions, self.spec.key);
+        let case_folds: Vec<bool> = key_fields
+            .iter()
+            .map(|key| {
+                self.spec
+                    .target
+                    .field(key)
+                    .is_some_and(|field| !field.case_sensitive)
+            })
+            .collect();
+        let watermark = self
+            .spec
+            .object
+            .watermark
+            .as_deref()
+            .map(|name| columns::find(&self.spec.source, name).map(str::to_owned))
+            .transpose()?;
+        Mapper::new(
+            fields,
+            stamps,
+            key_fields,
+            case_folds,
+            one_to_one,
+            self.spec.key.to_vec(),
+            watermark,
+        )
+    }
+
+    fn field(&self, name: &str, field: &Field) -> Result<Computed, Failure> {
+        let source = &self.spec.source;
+        if let Field::Lookup(by) = field {
+            let mut parent = lookup::parent_key(self.spec.migration, by)?;
+            columns::resolve(&mut parent.expr, source)?;
+            let expression = Expression::of(parent.expr, &by.by, source)?;
+            let place = self.reference(name)?;
+            return self.computed(
+                place,
+                expression,
+                OnNull::Clear,
+                None,
+                Some(&parent.external_id),
+            );
+        }
+        let expression = Expression::compile(field.expression(), source)?;
+        match field {
+            Field::DeveloperName(_) => {
+                let place = self.reference(name)?;
+                self.computed(
+                    place,
+                    expression,
+                    OnNull::Clear,
+                    None,
+                    Some("DeveloperName"),
+                )
+            }
+            Field::Mapped(mapped) => {
+                let values = mapped
+                    .values
+                    .clone()
+                    .map(|values| (values, mapped.otherwise));
+                self.computed(self.place(name)?, expression, mapped.on_null, values, None)
+            }
+            Field::Expression(_) | Field::Lookup(_) => {
+                self.computed(self.place(name)?, expression, OnNull::Clear, None, None)
+            }
+        }
+    }
+
+    fn computed(
+        &self,
+        place: Place<'_>,
+        expression: Expression,
+        on_null: OnNull,
+        values: Option<(ValueMap, Otherwise)>,
+        external_id: Option<&str>,
+    ) -> Result<Computed, Failure> {
+        // A parent is addressed by text, whatever its key is.
+        let wanted = place
+            .field
+            .map_or(DataType::Utf8, |field| field.data_type.clone());
+        let given = if values.is_some() {
+            DataType::Utf8
+        } else {
+            expression.data_type.clone()
+        };
+        let conversion = Conversion::between(&given, &wanted)?;
+        let mut column = Column::new(&place.name, wanted, true);
+        if let Some(field) = place.field {
+            column = meta::with_native(column, &field.native);
+        }
+        if on_null == OnNull::Keep {
+            column = meta::with_keep_on_null(column);
+        }
+        if let Some(external_id) = external_id {
+            column = meta::with_lookup(column, external_id);
+        }
+        let is_key = self.is_key(&place.name);
+        let creates = matches!(
+            self.spec.object.operation,
+            Operation::Insert | Operation::Upsert
+        );
+        Ok(Computed {
+            checks: Checks::new(place.field, is_key, on_null == OnNull::Keep, creates),
+            column,
+            expression,
+            values,
+            conversion,
+        })
+    }
+
+    /// Columns of the same name, carried over: nothing may be left behind.
+    fn columns_as_they_are(&self) -> Result<Vec<Computed>, Failure> {
+        let target = self.spec.target;
+        if !target.carries_columns {
+            return Err(Failure::usage(
+                "no_fields",
+                format!("`{}` needs its `fields` listed", target.name),
+            )
+            .hint("columns are carried over by their names on SQL targets only"));
+        }
+        let source = &self.spec.source;
+        source
+            .fields()
+            .iter()
+            .map(|column| {
+                let name = column.name();
+                let field = target.field(name).ok_or_else(|| {
+                    Failure::usage(
+                        "unmatched_column",
+                        format!(
+                            "the column `{name}` has no counterpart in `{}`",
+                            target.name
+                        ),
+                    )
+                    .hint("list `fields` and leave it out there, or add the column to the target")
+                    .field(name)
+                })?;
+                let place = Place {
+                    name: field.name.clone(),
+                    field: Some(field),
+                };
+                let own = Expr::Identifier(Ident::with_quote('"', name));
+                let expression = Expression::of(own, name, source)?;
+                self.computed(place, expression, OnNull::Clear, None, None)
+                    .map_err(|failure| failure.field(name))
+            })
+            .collect()
+    }
+
+    fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
+        let target = self.spec.target;
+        if let Some(field) = target.field(name) {
+            return Ok(Place {
+                name: field.name.clone(),
+                field: Some(field),
+            });
+        }
+        let names: Vec<_> = target
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        let failure = Failure::usage(
+            "unknown_field",
+            format!("`{}` has no field `{name}`", target.name),
+        );
+        Err(match target.relation(name) {
+            Some(relation) => failure.hint(format!(
+                "`{name}` is a lookup: write `{{ lookup: <object>, by: <column> }}`, or fill `{}` with an id of the target",
+                relation.field
+            )),
+            None => failure.hint(columns::nearest(name, &names)),
+        })
+    }
+
+    /// Where a lookup goes: a relation, where the target has such, or else a plain field.
+    fn reference(&self, name: &str) -> Result<Place<'_>, Failure> {
+        match self.spec.target.relation(name) {
+            Some(relation) => Ok(Place {
+                name: relation.name.clone(),
+                field: None,
+            }),
+            None => self.place(name),
+        }
+    }
+
+    fn stamp(&self, name: &str, sql: &str) -> Result<Stamp, Failure> {
+        let place = self.place(name)?;
+        let Some(field) = place.field else {
+            return Err(Failure::usage(
+                "unknown_field",
+                format!("a stamp can't fill the lookup `{name}`"),
+            )
+            .hint("stamp a plain field"));
+        };
+        let column = meta::with_stamp(Column::new(&place.name, field.data_type.clone(), true));
+        let literal = format!("'{}'", self.spec.run.as_str().replace('\'', "''"));
+        let sql = if sql.trim().eq_ignore_ascii_case("run_id") {
+            literal.as_str()
+        } else {
+            sql
+        };
+        let expression = Expression::compile(sql, &Schema::empty()).map_err(|failure| {
+            failure.hint("a stamp is `run_id`, or an expression over constants; a text stands in single quotes within the double ones")
+        })?;
+        Stamp::new(column, &expression)
+    }
+
+    fn is_key(&self, name: &str) -> bool {
+        self.written_key()
+            .iter()
+            .any(|key| key.eq_ignore_ascii_case(name))
+    }
+
+    fn written_key(&self) -> &[String] {
+        let object = self.spec.object;
+        if object.external_id.is_empty() && object.operation.needs_key() {
+            return self.spec.target.keys.first().map_or(&[], Vec::as_slice);
+        }
+        &object.external_id
+    }
+
+    /// The target key, in the target's own spelling; each part must be mapped.
+    fn key_fields(&self, fields: &[Computed]) -> Result<Vec<String>, Failure> {
+        let target = self.spec.target;
+        if self.spec.object.operation.needs_key() && self.written_key().is_empty() {
+            return Err(Failure::usage(
+                "no_key",
+                format!(
+                    "`{}` has no key by which records could be found",
+                    target.name
+                ),
+            )
+            .hint("name its key fields under `external_id`"));
+        }
+        self.written_key()
+            .iter()
+            .map(|key| {
+                fields
+                    .iter()
+                    .map(|computed| computed.column.name())
+                    .find(|name| name.eq_ignore_ascii_case(key))
+                    .cloned()
+                    .ok_or_else(|| {
+                        Failure::usage(
+                            "unmapped_key",
+                            format!(
+                                "`{key}` identifies records of `{}`, and is not mapped",
+                                target.name
+                            ),
+                        )
+                        .hint("add it to `fields`, or name other fields under `external_id`")
+                        .field(key)
+                    })
+            })
+            .collect()
+    }
+}
+
+impl Stamp {
+    fn new(column: Column, expression: &Expression) -> Result<Self, Failure> {
+        let wanted = column.data_type().clone();
+        let conversion = Conversion::between(&expression.data_type, &wanted)?;
+        let one = arrow::array::RecordBatch::try_new_with_options(
+            Arc::new(Schema::empty()),
+            Vec::new(),
+            &arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
+        )
+        .map_err(|error| Failure::bug(format!("no empty batch: {error}")))?;
+        let (value, bad) = expression.evaluate(&one);
+        let (value, lost) = conversion.apply(&value, &wanted)?;
+        if !bad.is_empty() || !lost.is_empty() {
+            return Err(Failure::usage(
+                "invalid_stamp",
+                "the stamp has no value of the field's type",
+            )
+            .hint("change its expression"));
+        }
+        Ok(Self { column, value })
+    }
+}

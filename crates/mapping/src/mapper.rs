@@ -1,0 +1,390 @@
+//! A compiled mapping, applied to batches: target fields out, and the refused records with their reasons.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch, StringArray,
+    UInt32Array,
+};
+use arrow::compute::{cast, filter_record_batch, take};
+use arrow::datatypes::{DataType, Field as Column, Schema};
+use arrow::util::display::array_value_to_string;
+use model::migration::{Otherwise, ValueMap};
+use model::{Failure, Fate};
+use record::{Checksum, KeyHash, KeyHashes, Refusal, checksums, hash_key, key_texts, meta};
+
+use crate::checks::Checks;
+use crate::convert::{self, Conversion};
+use crate::duplicates::{Duplicates, Standing};
+use crate::expression::Expression;
+use crate::{original, value_map};
+
+/// One computed field.
+pub(crate) struct Computed {
+    pub(crate) column: Column,
+    pub(crate) expression: Expression,
+    pub(crate) values: Option<(ValueMap, Otherwise)>,
+    pub(crate) conversion: Conversion,
+    pub(crate) checks: Checks,
+}
+
+/// A field that has the same value in every record.
+pub(crate) struct Stamp {
+    pub(crate) column: Column,
+    /// One row.
+    pub(crate) value: ArrayRef,
+}
+
+/// An object's mapping. Serves many batches at once.
+pub struct Mapper {
+    computed: Vec<Computed>,
+    stamps: Vec<Stamp>,
+    fields: Vec<String>,
+    key_fields: Vec<String>,
+    /// For each key field: keys that differ only in case are one key.
+    case_folds: Vec<bool>,
+    one_to_one: bool,
+    source_key: Vec<String>,
+    watermark: Option<String>,
+}
+
+/// A mapped batch. Every record that came in is in one of the two, in its order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mapped {
+    /// The target's fields, with our columns of source key and checksum.
+    pub records: RecordBatch,
+    pub refusals: Vec<Refusal>,
+}
+
+/// Why a record is refused, before it is known as a whole.
+struct Reason {
+    fate: Fate,
+    failure: Failure,
+}
+
+impl Mapper {
+    pub(crate) fn new(
+        computed: Vec<Computed>,
+        stamps: Vec<Stamp>,
+        key_fields: Vec<String>,
+        case_folds: Vec<bool>,
+        one_to_one: bool,
+        source_key: Vec<String>,
+        watermark: Option<String>,
+    ) -> Result<Self, Failure> {
+        let fields: Vec<String> = computed
+            .iter()
+            .map(|field| field.column.name().clone())
+            .chain(stamps.iter().map(|stamp| stamp.column.name().clone()))
+            .collect();
+        for (place, name) in fields.iter().enumerate() {
+            if fields[..place].contains(name) {
+                return Err(Failure::usage("field_twice", format!("`{name}` is filled twice"))
+                    .field(name)
+                    .hint("names that differ only in case, or a lookup and its field, are one field"));
+            }
+        }
+        Ok(Self {
+            computed,
+            stamps,
+            fields,
+            key_fields,
+            case_folds,
+            one_to_one,
+            source_key,
+            watermark,
+        })
+    }
+
+    /// The fields that are sent, in the target's own spelling, stamps last.
+    pub fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// The fields by which a record is found in the target.
+    pub fn key_fields(&self) -> &[String] {
+        &self.key_fields
+    }
+
+    /// Whether duplicates have to be looked for over the whole object first.
+    pub fn needs_key_pass(&self, key_is_unique: bool) -> bool {
+        let keeps_apart = key_is_unique && self.one_to_one && !self.case_folds.contains(&true);
+        !self.key_fields.is_empty() && !keeps_apart
+    }
+
+    pub fn apply(&self, records: &RecordBatch, duplicates: &Duplicates) -> Result<Mapped, Failure> {
+        let mut reasons: Vec<Option<Reason>> = Vec::new();
+        reasons.resize_with(records.num_rows(), || None);
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for field in &self.computed {
+            columns.push(field.compute(records, &mut reasons)?);
+        }
+        let keys = key_texts(records, &self.source_key)?;
+        if !duplicates.is_empty() {
+            self.judge(&columns, &keys, duplicates, &mut reasons)?;
+        }
+        let mapped = self.batch(records.num_rows(), columns, &keys)?;
+        let kept: BooleanArray = reasons
+            .iter()
+            .map(|reason| Some(reason.is_none()))
+            .collect();
+        let mapped = filter_record_batch(&mapped, &kept).map_err(broken)?;
+        let refusals = reasons
+            .into_iter()
+            .enumerate()
+            .filter_map(|(row, reason)| {
+                let Reason { fate, failure } = reason?;
+                let data = original::record(records, row);
+                let refusal = Refusal::rejected(keys.value(row), failure, data);
+                Some(Refusal { fate, ..refusal })
+            })
+            .collect();
+        Ok(Mapped {
+            records: with_checksums(mapped)?,
+            refusals,
+        })
+    }
+
+    /// The target key of each record, hashed. Records without one are left out: they are refused when they are mapped.
+    pub fn key_hashes(&self, records: &RecordBatch) -> Result<KeyHashes, Failure> {
+        let mut reasons: Vec<Option<Reason>> = Vec::new();
+        reasons.resize_with(records.num_rows(), || None);
+        let mut columns = Vec::new();
+        for key in &self.key_fields {
+            let field = self
+                .computed
+                .iter()
+                .find(|field| field.column.name() == key);
+            let field = field
+                .ok_or_else(|| Failure::bug(format!("the key field `{key}` is not mapped")))?;
+            columns.push(field.compute(records, &mut reasons)?);
+        }
+        let hashes = self.hashes(&columns)?;
+        let keys = key_texts(records, &self.source_key)?;
+        let ranks = self.ranks(records)?;
+        Ok(KeyHashes {
+            keys: (0..records.num_rows())
+                .filter(|row| reasons[*row].is_none())
+                .map(|row| KeyHash {
+                    hash: format!("{:032x}", hashes[row]),
+                    source_key: keys.value(row).to_owned(),
+                    rank: ranks.as_ref().and_then(|ranks| ranks[row].clone()),
+                })
+                .collect(),
+        })
+    }
+
+    /// Refuses records whose target key others have as well.
+    fn judge(
+        &self,
+        columns: &[ArrayRef],
+        keys: &StringArray,
+        duplicates: &Duplicates,
+        reasons: &mut [Option<Reason>],
+    ) -> Result<(), Failure> {
+        let key_columns: Vec<ArrayRef> = self
+            .key_fields
+            .iter()
+            .filter_map(|key| self.fields.iter().position(|field| field == key))
+            .map(|place| columns[place].clone())
+            .collect();
+        let hashes = self.hashes(&key_columns)?;
+        for (row, reason) in reasons.iter_mut().enumerate() {
+            if reason.is_some() {
+                continue;
+            }
+            let (fate, code, message) = match duplicates.standing(hashes[row], keys.value(row)) {
+                Standing::Moved => continue,
+                Standing::Skipped { winner } => (
+                    Fate::Skipped,
+                    "duplicate_skipped",
+                    format!("the record {winner} has the same target key, and is moved"),
+                ),
+                Standing::Rejected { keys } => (
+                    Fate::Rejected,
+                    "duplicate_key",
+                    format!(
+                        "these records have the same target key: {}",
+                        keys.join(", ")
+                    ),
+                ),
+            };
+            let mut failure = Failure::reject(code, message);
+            if let Some(field) = self.key_fields.first() {
+                failure = failure.field(field);
+            }
+            *reason = Some(Reason { fate, failure });
+        }
+        Ok(())
+    }
+
+    fn hashes(&self, columns: &[ArrayRef]) -> Result<Vec<u128>, Failure> {
+        let texts = columns
+            .iter()
+            .zip(&self.case_folds)
+            .map(|(column, folds)| {
+                let text = cast(column, &DataType::Utf8).map_err(broken)?;
+                let text = text.as_string::<i32>();
+                Ok(text
+                    .iter()
+                    .map(|text| {
+                        let text = text.unwrap_or_default();
+                        if *folds {
+                            text.to_lowercase()
+                        } else {
+                            text.to_owned()
+                        }
+                    })
+                    .collect::<Vec<_>>())
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let rows = columns.first().map_or(0, |column| column.len());
+        Ok((0..rows)
+            .map(|row| {
+                let parts: Vec<&str> = texts.iter().map(|column| column[row].as_str()).collect();
+                hash_key(&parts)
+            })
+            .collect())
+    }
+
+    /// The watermark as text that sorts like it.
+    fn ranks(&self, records: &RecordBatch) -> Result<Option<Vec<Option<String>>>, Failure> {
+        let Some(column) = self
+            .watermark
+            .as_deref()
+            .and_then(|name| records.column_by_name(name))
+        else {
+            return Ok(None);
+        };
+        let ranks = if column.data_type().is_numeric() {
+            let doubles = cast(column, &DataType::Float64).map_err(broken)?;
+            let doubles = doubles.as_primitive::<arrow::datatypes::Float64Type>();
+            // The bits of a double sort like it once the sign is turned.
+            doubles
+                .iter()
+                .map(|value| {
+                    value.map(|value| {
+                        let bits = value.to_bits();
+                        let sorted = if value.is_sign_negative() {
+                            !bits
+                        } else {
+                            bits | 1 << 63
+                        };
+                        format!("{sorted:016x}")
+                    })
+                })
+                .collect()
+        } else {
+            (0..column.len())
+                .map(|row| {
+                    column
+                        .is_valid(row)
+                        .then(|| array_value_to_string(column, row).unwrap_or_default())
+                })
+                .collect()
+        };
+        Ok(Some(ranks))
+    }
+
+    fn batch(
+        &self,
+        rows: usize,
+        mut columns: Vec<ArrayRef>,
+        keys: &StringArray,
+    ) -> Result<RecordBatch, Failure> {
+        let repeat = UInt32Array::from(vec![0; rows]);
+        for stamp in &self.stamps {
+            columns.push(take(&stamp.value, &repeat, None).map_err(broken)?);
+        }
+        columns.push(Arc::new(keys.clone()));
+        let fields: Vec<Column> = self
+            .computed
+            .iter()
+            .map(|field| field.column.clone())
+            .chain(self.stamps.iter().map(|stamp| stamp.column.clone()))
+            .chain([Column::new(meta::KEY_COLUMN, DataType::Utf8, false)])
+            .collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(broken)
+    }
+}
+
+impl Computed {
+    /// The field's values; where a record can't have one, a null and the first reason that is found.
+    fn compute(
+        &self,
+        records: &RecordBatch,
+        reasons: &mut [Option<Reason>],
+    ) -> Result<ArrayRef, Failure> {
+        let mut refuse = |row: usize, code: &str, message: String| {
+            let failure = Failure::reject(code, message).field(self.column.name());
+            reasons[row].get_or_insert(Reason {
+                fate: Fate::Rejected,
+                failure,
+            });
+        };
+        let (mut values, bad) = self.expression.evaluate(records);
+        let mut failed = vec![false; values.len()];
+        for bad in bad {
+            failed[bad.row] = true;
+            refuse(bad.row, "expression_failed", bad.message);
+        }
+        if let Some((map, otherwise)) = &self.values {
+            let (mapped, unlisted) = value_map::apply(&values, map, *otherwise)?;
+            for row in unlisted {
+                failed[row] = true;
+                refuse(
+                    row,
+                    "unmapped_value",
+                    format!("the value {} is not listed", shown(&values, row)),
+                );
+            }
+            values = mapped;
+        }
+        let wanted = self.column.data_type();
+        let (converted, lost) = self.conversion.apply(&values, wanted)?;
+        for row in lost {
+            failed[row] = true;
+            let message = format!(
+                "{} is not exactly a value of type {}",
+                shown(&values, row),
+                convert::name(wanted)
+            );
+            refuse(row, "invalid_value", message);
+        }
+        for wrong in self.checks.apply(&converted) {
+            if !failed[wrong.row] {
+                refuse(wrong.row, wrong.code, wrong.message);
+            }
+        }
+        Ok(converted)
+    }
+}
+
+/// A value as a message shows it.
+fn shown(values: &ArrayRef, row: usize) -> String {
+    const LENGTH: usize = 200;
+    let text = array_value_to_string(values, row).unwrap_or_default();
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+fn with_checksums(batch: RecordBatch) -> Result<RecordBatch, Failure> {
+    let sums = checksums(&batch)?;
+    let bytes = sums.iter().map(|sum: &Checksum| Some(sum.to_bytes()));
+    let column = FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, 16).map_err(broken)?;
+    let mut fields: Vec<Arc<Column>> = batch.schema_ref().fields().iter().cloned().collect();
+    fields.push(Arc::new(Column::new(
+        meta::CHECKSUM_COLUMN,
+        DataType::FixedSizeBinary(16),
+        true,
+    )));
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(column));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(broken)
+}
+
+fn broken(error: arrow::error::ArrowError) -> Failure {
+    Failure::bug(format!("a mapped batch does not hold together: {error}"))
+}
