@@ -110,7 +110,8 @@ create table chunks (
     created_at     timestamptz not null default now(),
     updated_at     timestamptz not null default now(),
     primary key (run_id, object, chunk),
-    foreign key (run_id, object) references objects (run_id, name)
+    foreign key (run_id, object) references objects (run_id, name),
+    check (state <> 'dispatched' or dispatched_at is not null)
 );
 comment on table chunks is 'The slices of an object, each with its checkpoint.';
 comment on column chunks.kind is 'A slice of the plan, or records that are sent again.';
@@ -125,6 +126,7 @@ comment on column chunks.extracted is 'Its books: extracted is the sum of the se
 comment on column chunks.error_message is 'Why it failed, or was handed back.';
 -- Serves the next chunks to dispatch, the failed ones, and counts by state.
 create index chunks_by_state on chunks (run_id, object, state, chunk);
+-- Queries name dispatched_at, so that SQLite prefers it to the index above.
 create index chunks_in_flight on chunks (run_id, dispatched_at) where state = 'dispatched';
 create index chunks_by_parent on chunks (run_id, object, parent) where parent is not null;
 create index chunks_of_retries on chunks (run_id, object, root) where kind = 'retry';

@@ -52,7 +52,7 @@ create table objects (
     estimated_records  integer,
     target_before      integer,
     state              text not null default 'waiting' check (state in ('waiting', 'reading_keys', 'moving', 'moved')),
-    plan_cursor        text check (json_valid(plan_cursor)),
+    plan_cursor        text check (plan_cursor is null or json_valid(plan_cursor)),
     plan_closed        integer not null default false check (plan_closed in (0, 1)),
     plan_step          integer not null default 0,
     last_chunk         integer not null default 0,
@@ -90,14 +90,16 @@ create table chunks (
     error_code     text,
     error_message  text,
     error_hint     text,
-    failure        text check (json_valid(failure)),
+    failure        text check (failure is null or json_valid(failure)),
     created_at     text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     updated_at     text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     primary key (run_id, object, chunk),
-    foreign key (run_id, object) references objects (run_id, name)
+    foreign key (run_id, object) references objects (run_id, name),
+    check (state <> 'dispatched' or dispatched_at is not null)
 ) strict;
 -- Serves the next chunks to dispatch, the failed ones, and counts by state.
 create index chunks_by_state on chunks (run_id, object, state, chunk);
+-- Queries name dispatched_at, so that SQLite prefers it to the index above.
 create index chunks_in_flight on chunks (run_id, dispatched_at) where state = 'dispatched';
 create index chunks_by_parent on chunks (run_id, object, parent) where parent is not null;
 create index chunks_of_retries on chunks (run_id, object, root) where kind = 'retry';

@@ -26,7 +26,7 @@ create table audit_log (
     rejected_count     integer,
     status             text not null check (status in ('RUNNING', 'SUCCESS', 'PARTIAL', 'FAILED', 'ROLLED_BACK')),
     error_message      text,
-    error_details      text check (json_valid(error_details)),
+    error_details      text check (error_details is null or json_valid(error_details)),
     job_id             text,
     batch_id           text,
     file_path          text,
@@ -64,7 +64,7 @@ create table failed_records (
     resolved          integer not null default false check (resolved in (0, 1)),
     resolved_at       text,
     resolution_notes  text,
-    record_data       text check (json_valid(record_data)),
+    record_data       text check (record_data is null or json_valid(record_data)),
     created_at        text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) strict;
 create index failed_records_by_run on failed_records (run_id, failed_id);
@@ -93,7 +93,7 @@ create table reconciliations (
     source_value  text,
     target_value  text,
     passed        integer not null check (passed in (0, 1)),
-    details       text check (json_valid(details)),
+    details       text check (details is null or json_valid(details)),
     checked_at    text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     primary key (run_id, object, level, check_name)
 ) strict;

@@ -1,1 +1,8 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod csv_source;
+mod files;
+mod parse;
+mod scan;
+
+pub use csv_source::csv_source;

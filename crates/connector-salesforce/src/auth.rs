@@ -41,13 +41,14 @@ pub(crate) struct Token {
 
 impl Token {
     fn new(secret: &str, number: u64) -> Result<Self, Failure> {
-        let mut header = HeaderValue::from_str(&format!("Bearer {}", secret.trim())).map_err(|_| {
-            Failure::usage(
-                "invalid_token",
-                "the access token holds characters that no token has",
-            )
-            .hint("give the token alone: one line, without quotes")
-        })?;
+        let mut header =
+            HeaderValue::from_str(&format!("Bearer {}", secret.trim())).map_err(|_| {
+                Failure::usage(
+                    "invalid_token",
+                    "the access token holds characters that no token has",
+                )
+                .hint("give the token alone: one line, without quotes")
+            })?;
         header.set_sensitive(true);
         Ok(Self {
             header: Arc::new(header),
@@ -83,16 +84,18 @@ impl Auth {
             }
             // What the Salesforce CLI prints instead of a token.
             Some(secret) if secret.expose().trim_start().starts_with("[REDACTED]") => {
-                return Err(Failure::usage("invalid_token", "the access token is a placeholder, not a token")
-                    .hint("`sf org auth show-access-token --target-org <org>` prints the token itself"));
+                return Err(Failure::usage(
+                    "invalid_token",
+                    "the access token is a placeholder, not a token",
+                )
+                .hint(
+                    "`sf org auth show-access-token --target-org <org>` prints the token itself",
+                ));
             }
             Some(secret) => Some(Token::new(secret.expose(), 0)?),
             None if app.is_none() => {
-                return Err(Failure::usage(
-                    "no_login",
-                    "the connection has no login",
-                )
-                .hint("give it `access_token`, or `client_id` and `client_secret`"));
+                return Err(Failure::usage("no_login", "the connection has no login")
+                    .hint("give it `access_token`, or `client_id` and `client_secret`"));
             }
             None => None,
         };
@@ -103,7 +106,11 @@ impl Auth {
     }
 
     /// A token to call with; logs in where there is none yet.
-    pub(crate) async fn token(&self, http: &reqwest::Client, host: &str) -> Result<Token, CallError> {
+    pub(crate) async fn token(
+        &self,
+        http: &reqwest::Client,
+        host: &str,
+    ) -> Result<Token, CallError> {
         let mut current = self.current.lock().await;
         match &current.token {
             Some(token) => Ok(token.clone()),
@@ -231,7 +238,8 @@ mod tests {
     #[test]
     fn a_refused_login_pauses_and_a_busy_org_does_not() {
         let kind = |status, body: &[u8]| refused_login(status, body).failure.kind;
-        let refused = br#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
+        let refused =
+            br#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
         assert_eq!(kind(400, refused), FailureKind::PauseRun);
         assert_eq!(kind(503, b"<html>"), FailureKind::Retry);
         assert_eq!(

@@ -1,7 +1,7 @@
 //! One org over HTTP: addresses, the session, time-outs, and which calls may be repeated.
 //! A call that the org may have acted on is repeated only where acting twice does no harm.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -154,8 +154,9 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| {
-                Failure::pause("tls", format!("no HTTP client can be made: {error}"))
-                    .hint("this machine's certificate store may be missing (package ca-certificates)")
+                Failure::pause("tls", format!("no HTTP client can be made: {error}")).hint(
+                    "this machine's certificate store may be missing (package ca-certificates)",
+                )
             })?;
         Ok(Self {
             connection: name.to_owned(),
@@ -170,7 +171,9 @@ impl Client {
     /// A call whose answer is JSON.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, CallError> {
         let path = call.path.clone();
-        let body = self.send(call, |answer| Box::pin(read_whole(answer))).await?;
+        let body = self
+            .send(call, |answer| Box::pin(read_whole(answer)))
+            .await?;
         serde_json::from_slice(&body).map_err(|error| {
             CallError::before(
                 Failure::retry(
@@ -184,7 +187,8 @@ impl Client {
 
     /// A call whose answer does not matter.
     pub(crate) async fn done(&self, call: Call) -> Result<(), CallError> {
-        self.send(call, |_| Box::pin(std::future::ready(Ok(())))).await
+        self.send(call, |_| Box::pin(std::future::ready(Ok(()))))
+            .await
     }
 
     /// A call whose answer is consumed by `read`, which is called again when the call is.
@@ -234,7 +238,9 @@ impl Client {
             Some(token) => token,
             None => token.insert(self.auth.token(&self.http, &self.host).await?),
         };
-        if let Repeat::Unacted { within: Some(limit) } = call.repeat
+        if let Repeat::Unacted {
+            within: Some(limit),
+        } = call.repeat
             && begun.elapsed() > limit
         {
             return Err(CallError::before(Failure::retry(
@@ -343,14 +349,17 @@ fn host_of(instance_url: &str) -> Result<String, Failure> {
             .hint("it is the org's own address alone, https://<my domain>.my.salesforce.com")
     };
     // The address is not repeated: it might hold a password.
-    let url = Url::parse(instance_url.trim()).map_err(|error| wrong(&format!("is no address: {error}")))?;
-    let local = url.host_str().is_some_and(|host| {
-        host == "localhost" || host.starts_with("127.") || host == "[::1]"
-    });
+    let url = Url::parse(instance_url.trim())
+        .map_err(|error| wrong(&format!("is no address: {error}")))?;
+    let local = url
+        .host_str()
+        .is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]");
     match url.scheme() {
         "https" => {}
         "http" if local => {}
-        "http" => tracing::warn!("the org's address is not secured by TLS: the login travels in the open"),
+        "http" => {
+            tracing::warn!("the org's address is not secured by TLS: the login travels in the open")
+        }
         _ => return Err(wrong("is neither https nor http")),
     }
     if url.host_str().is_none_or(str::is_empty) {
@@ -368,8 +377,11 @@ fn host_of(instance_url: &str) -> Result<String, Failure> {
 fn version_of(api_version: &str) -> Result<String, Failure> {
     let version = api_version.trim().trim_start_matches('v');
     let wrong = |what: &str| {
-        Failure::usage("wrong_api_version", format!("`api_version` `{version}` {what}"))
-            .hint("leave it out, or write it as \"66.0\"")
+        Failure::usage(
+            "wrong_api_version",
+            format!("`api_version` `{version}` {what}"),
+        )
+        .hint("leave it out, or write it as \"66.0\"")
     };
     let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
     match (major.parse::<u32>(), minor) {
@@ -378,9 +390,6 @@ fn version_of(api_version: &str) -> Result<String, Failure> {
         _ => Err(wrong("is no version")),
     }
 }
-
-/// A client that many tasks share.
-pub(crate) type SharedClient = Arc<Client>;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -394,7 +403,10 @@ mod tests {
             host(" https://X.my.salesforce.com/ ").unwrap(),
             "https://x.my.salesforce.com"
         );
-        assert_eq!(host("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080");
+        assert_eq!(
+            host("http://127.0.0.1:8080").unwrap(),
+            "http://127.0.0.1:8080"
+        );
         for wrong in [
             "x.my.salesforce.com",
             "ftp://x",

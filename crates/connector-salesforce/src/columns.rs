@@ -49,7 +49,10 @@ pub(crate) fn columns(plan: &LoadPlan) -> Result<Vec<Column<'_>>, Failure> {
 
 /// The header row, line end included.
 pub(crate) fn header(columns: &[Column<'_>]) -> String {
-    let headers: Vec<_> = columns.iter().map(|column| column.header.as_str()).collect();
+    let headers: Vec<_> = columns
+        .iter()
+        .map(|column| column.header.as_str())
+        .collect();
     // Names hold nothing that would need quotes.
     headers.join(",") + "\n"
 }
@@ -101,7 +104,10 @@ fn unknown_field(plan: &LoadPlan, name: &str) -> Failure {
     let near = near(name, plan.target.fields.iter().map(|f| f.name.as_str()));
     Failure::usage(
         "unknown_field",
-        format!("{} has no field `{name}`, or the user may not see it", plan.target.name),
+        format!(
+            "{} has no field `{name}`, or the user may not see it",
+            plan.target.name
+        ),
     )
     .hint(format!(
         "near are: {}; a field that is hidden from the user is given by field-level security",
@@ -165,10 +171,9 @@ impl Column<'_> {
     pub(crate) fn index_in(&self, batch: &RecordBatch) -> Result<usize, Failure> {
         let schema = batch.schema_ref();
         let named = |name: &str| {
-            schema
-                .fields()
-                .iter()
-                .position(|field| !meta::is_ours(field.name()) && field.name().eq_ignore_ascii_case(name))
+            schema.fields().iter().position(|field| {
+                !meta::is_ours(field.name()) && field.name().eq_ignore_ascii_case(name)
+            })
         };
         let found = named(self.name)
             .or_else(|| named(&self.header))

@@ -212,7 +212,9 @@ impl FieldAnswer {
     }
 
     fn decimal(&self) -> DataType {
-        let precision = u8::try_from(self.precision).ok().filter(|p| (1..=38).contains(p));
+        let precision = u8::try_from(self.precision)
+            .ok()
+            .filter(|p| (1..=38).contains(p));
         let scale = i8::try_from(self.scale).ok();
         match (precision, scale) {
             (Some(precision), Some(scale)) if scale.unsigned_abs() <= precision => {

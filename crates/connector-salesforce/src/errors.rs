@@ -114,7 +114,10 @@ impl Refusal {
         let text = String::from_utf8_lossy(body);
         let text = text.trim();
         let message = if text.starts_with('<') {
-            title(text).map_or_else(|| "a web page".to_owned(), |t| format!("a web page, \"{t}\""))
+            title(text).map_or_else(
+                || "a web page".to_owned(),
+                |t| format!("a web page, \"{t}\""),
+            )
         } else {
             shorten(text)
         };
@@ -254,22 +257,16 @@ fn reason(error: &reqwest::Error) -> String {
     shorten(&innermost.to_string())
 }
 
-fn tls_reason(error: &reqwest::Error) -> Option<String> {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Some(tls.to_string());
-        }
-        let wrapped = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(tls) = wrapped {
-            return Some(tls.to_string());
-        }
-        next = cause.source();
+fn tls_reason(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls.to_string());
     }
-    None
+    // An I/O error names as its source what its inner error was caused by, not the inner error itself.
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .and_then(|inner| tls_reason(inner));
+    inner.or_else(|| error.source().and_then(tls_reason))
 }
 
 #[cfg(test)]
@@ -285,7 +282,9 @@ mod tests {
     fn every_form_of_refusal_is_read() {
         let pair = |code: &str, message: &str| (code.to_owned(), message.to_owned());
         assert_eq!(
-            read(r#"[{"errorCode":"A","message":"one"},{"message":"two","errorCode":"B","fields":["X"]}]"#),
+            read(
+                r#"[{"errorCode":"A","message":"one"},{"message":"two","errorCode":"B","fields":["X"]}]"#
+            ),
             pair("A", "one; two")
         );
         assert_eq!(
@@ -314,11 +313,19 @@ mod tests {
         };
         let is = |kind, code: &str| (kind, code.to_owned());
         assert_eq!(
-            kind(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+            kind(
+                403,
+                "REQUEST_LIMIT_EXCEEDED",
+                "TotalRequests Limit exceeded."
+            ),
             is(FailureKind::PauseRun, "api_limit")
         );
         assert_eq!(
-            kind(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
+            kind(
+                403,
+                "REQUEST_LIMIT_EXCEEDED",
+                "ConcurrentPerOrgLongTxn Limit exceeded."
+            ),
             is(FailureKind::Retry, "REQUEST_LIMIT_EXCEEDED")
         );
         assert_eq!(

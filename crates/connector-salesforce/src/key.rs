@@ -103,7 +103,11 @@ mod tests {
     #[test]
     fn numbers_are_alike_however_they_are_written() {
         let alike = |a: &str, b: &str| {
-            assert_eq!(KeyForm::Number.normal(a), KeyForm::Number.normal(b), "{a} {b}");
+            assert_eq!(
+                KeyForm::Number.normal(a),
+                KeyForm::Number.normal(b),
+                "{a} {b}"
+            );
         };
         alike("912260031", "9.12260031E8");
         alike("12.50", "1.25e1");
@@ -118,7 +122,10 @@ mod tests {
     #[test]
     fn ids_get_their_check_characters() {
         assert_eq!(KeyForm::Id.normal("001D000000IqhSL"), "001D000000IqhSLIAZ");
-        assert_eq!(KeyForm::Id.normal("001D000000IqhSLIAZ"), "001D000000IqhSLIAZ");
+        assert_eq!(
+            KeyForm::Id.normal("001D000000IqhSLIAZ"),
+            "001D000000IqhSLIAZ"
+        );
         assert_eq!(KeyForm::Id.normal("short"), "short");
         assert_eq!(KeyForm::Text.normal(" 1.0 "), " 1.0 ");
     }

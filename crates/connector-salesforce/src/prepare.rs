@@ -22,7 +22,12 @@ pub(crate) async fn prepare(target: &SalesforceTarget, plan: &LoadPlan) -> Resul
     check_key(&present, &now)?;
     check_fields(&present, &now, &columns)?;
     for column in &columns {
-        let Fills::Lookup { relation, of_type, key } = &column.fills else {
+        let Fills::Lookup {
+            relation,
+            of_type,
+            key,
+        } = &column.fills
+        else {
             continue;
         };
         let parent = parent_of(relation, *of_type)
@@ -38,7 +43,9 @@ pub(crate) async fn prepare(target: &SalesforceTarget, plan: &LoadPlan) -> Resul
 fn check_key(plan: &LoadPlan, now: &Described) -> Result<(), Failure> {
     let object = &now.object.name;
     let refuse = |code: &str, message: String, hint: String| {
-        Err(Failure::usage(code, message).hint(hint).object(&plan.object))
+        Err(Failure::usage(code, message)
+            .hint(hint)
+            .object(&plan.object))
     };
     let add = format!(
         "add a Text(80) field marked External ID and Unique, such as Legacy_Key__c, to {object} in the org's setup, fill it under `fields`, and name it under \
@@ -49,14 +56,20 @@ fn check_key(plan: &LoadPlan, now: &Described) -> Result<(), Failure> {
         return if plan.key.is_empty() {
             refuse(
                 "no_key_field",
-                format!("no field of {object} carries our key, so that results could not be matched with records"),
+                format!(
+                    "no field of {object} carries our key, so that results could not be matched with records"
+                ),
                 add,
             )
         } else {
             refuse(
                 "no_key_field",
-                format!("{object} can be found by one field, not by {}", plan.key.len()),
-                "name a single external id; an expression can join several columns into it".to_owned(),
+                format!(
+                    "{object} can be found by one field, not by {}",
+                    plan.key.len()
+                ),
+                "name a single external id; an expression can join several columns into it"
+                    .to_owned(),
             )
         };
     };
@@ -81,12 +94,19 @@ fn check_key(plan: &LoadPlan, now: &Described) -> Result<(), Failure> {
         ),
         Operation::Upsert if !unique && now.external_ids.contains(key) => refuse(
             "no_unique_key",
-            format!("`{key}` of {object} is an External ID but not unique: an upsert could meet several records with one key"),
-            format!("tick Unique on `{key}` in the org's setup, or name a unique one; {object} has: {}", listed(unique_fields(now))),
+            format!(
+                "`{key}` of {object} is an External ID but not unique: an upsert could meet several records with one key"
+            ),
+            format!(
+                "tick Unique on `{key}` in the org's setup, or name a unique one; {object} has: {}",
+                listed(unique_fields(now))
+            ),
         ),
-        Operation::Upsert if key != ID && !(unique && now.finders.contains(key)) => {
-            refuse("no_unique_key", format!("`{key}` of {object} is no External ID"), add)
-        }
+        Operation::Upsert if key != ID && !(unique && now.finders.contains(key)) => refuse(
+            "no_unique_key",
+            format!("`{key}` of {object} is no External ID"),
+            add,
+        ),
         _ => Ok(()),
     }
 }
@@ -119,10 +139,13 @@ fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Res
             Fills::Lookup { relation, .. } => relation.field.as_str(),
         };
         if filled.contains(&name) {
-            return Err(Failure::usage("field_twice", format!("`{name}` of {object} is filled twice"))
-                .hint("a lookup and the field that it fills are one and the same; leave one out")
-                .object(&plan.object)
-                .field(column.written()));
+            return Err(Failure::usage(
+                "field_twice",
+                format!("`{name}` of {object} is filled twice"),
+            )
+            .hint("a lookup and the field that it fills are one and the same; leave one out")
+            .object(&plan.object)
+            .field(column.written()));
         }
         filled.push(name);
         if name == ID && key == ID {
@@ -143,7 +166,11 @@ fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Res
             closed.push(column.written());
         } else if plan.operation == Operation::Upsert && !field.updateable {
             // A master-detail field: records that are new take it, those that are there keep theirs.
-            tracing::warn!(object, field = name, "the field can't be changed on records that exist");
+            tracing::warn!(
+                object,
+                field = name,
+                "the field can't be changed on records that exist"
+            );
         }
     }
     if let Some(first) = closed.first() {
@@ -158,17 +185,23 @@ fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Res
     if let Some(first) = files.first() {
         return Err(Failure::usage(
             "not_writable",
-            format!("Bulk API 2.0 carries no file contents: {}", listed(files.iter().copied())),
+            format!(
+                "Bulk API 2.0 carries no file contents: {}",
+                listed(files.iter().copied())
+            ),
         )
         .hint("leave them out of `fields`")
         .object(&plan.object)
         .field(*first));
     }
     if !filled.contains(&key) {
-        return Err(Failure::usage("unmapped_external_id", format!("the key `{key}` is not among `fields`"))
-            .hint("say under `fields` how it is computed")
-            .object(&plan.object)
-            .field(key));
+        return Err(Failure::usage(
+            "unmapped_external_id",
+            format!("the key `{key}` is not among `fields`"),
+        )
+        .hint("say under `fields` how it is computed")
+        .object(&plan.object)
+        .field(key));
     }
     check_required(plan, now, &filled)?;
     let header: usize = columns.iter().map(|column| column.header.len() + 1).sum();
@@ -199,16 +232,23 @@ fn check_required(plan: &LoadPlan, now: &Described, filled: &[&str]) -> Result<(
     }
     Err(Failure::usage(
         "required_fields_missing",
-        format!("a new {} needs these fields: {}", now.object.name, missing.join(", ")),
+        format!(
+            "a new {} needs these fields: {}",
+            now.object.name,
+            missing.join(", ")
+        ),
     )
     .hint("say under `fields` how each is computed")
     .object(&plan.object))
 }
 
 fn not_allowed(plan: &LoadPlan, object: &str, doing: &str) -> Failure {
-    Failure::pause("no_access", format!("the user may not {doing} records of {object}"))
-        .hint("give the right in the user's profile or permission sets; then resume")
-        .object(&plan.object)
+    Failure::pause(
+        "no_access",
+        format!("the user may not {doing} records of {object}"),
+    )
+    .hint("give the right in the user's profile or permission sets; then resume")
+    .object(&plan.object)
 }
 
 /// The one object that a lookup points to.
@@ -245,17 +285,24 @@ fn parent_of<'a>(relation: &'a Relation, of_type: Option<&'a str>) -> Result<&'a
 /// Whether a parent can be found by a field of its own.
 fn check_finder(parent: &Arc<Described>, key: &str) -> Result<(), Failure> {
     // The org takes this one although describe does not call it a key.
-    if parent.object.name == "RecordType" && key == "DeveloperName" {
+    if parent.object.name == "RecordType" && key.eq_ignore_ascii_case("DeveloperName") {
         return Ok(());
     }
-    if parent.finders.contains(key) {
+    if parent
+        .finders
+        .iter()
+        .any(|finder| finder.eq_ignore_ascii_case(key))
+    {
         return Ok(());
     }
     let mut finders: Vec<_> = parent.finders.iter().map(String::as_str).collect();
     finders.sort_unstable();
     Err(Failure::usage(
         "no_finder",
-        format!("{} can't be found by `{key}`: it is no External ID there", parent.object.name),
+        format!(
+            "{} can't be found by `{key}`: it is no External ID there",
+            parent.object.name
+        ),
     )
     .hint(format!(
         "mark it External ID in the org's setup, or use one of: {}",

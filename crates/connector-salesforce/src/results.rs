@@ -203,7 +203,11 @@ struct Places {
 
 impl Places {
     fn find(file: File, header: &StringRecord, shape: &Shape) -> Result<Self, Failure> {
-        let place = |name: &str| header.iter().position(|text| text.eq_ignore_ascii_case(name));
+        let place = |name: &str| {
+            header
+                .iter()
+                .position(|text| text.eq_ignore_ascii_case(name))
+        };
         let said = match file {
             File::Successful => Some("sf__Created"),
             File::Failed => Some("sf__Error"),
@@ -273,7 +277,11 @@ mod tests {
     use crate::testing::plan;
 
     fn rows(file: File, text: &str, operation: Operation) -> Result<Vec<Sent>, Failure> {
-        let key = if operation == Operation::Delete { "Id" } else { "External_Id__c" };
+        let key = if operation == Operation::Delete {
+            "Id"
+        } else {
+            "External_Id__c"
+        };
         let plan = plan(operation, key, &["External_Id__c", "LastName"]);
         let shape = Shape::of(&plan)?;
         let mut spool = Spool::of(text);
@@ -289,8 +297,18 @@ mod tests {
     fn rows_are_matched_by_key_whatever_the_order_and_case_of_columns() {
         let text = "\"sf__Id\",\"sf__Created\",lastname,EXTERNAL_ID__C\n\"001\",\"true\",\"a\nb\",\"k1\"\n\"002\",\"false\",\"\",\"k2\"\n";
         let all = rows(File::Successful, text, Operation::Upsert).unwrap();
-        assert_eq!(all[0].verdict, Verdict::Created { id: "001".to_owned() });
-        assert_eq!(all[1].verdict, Verdict::Updated { id: "002".to_owned() });
+        assert_eq!(
+            all[0].verdict,
+            Verdict::Created {
+                id: "001".to_owned()
+            }
+        );
+        assert_eq!(
+            all[1].verdict,
+            Verdict::Updated {
+                id: "002".to_owned()
+            }
+        );
         assert_eq!((all[0].key.as_str(), all[1].key.as_str()), ("k1", "k2"));
         assert_eq!(all[0].fields["LastName"], "a\nb");
     }
@@ -303,13 +321,18 @@ mod tests {
             panic!("{all:?}");
         };
         assert_eq!((code.as_str(), fields.len()), ("STRING_TOO_LONG", 1));
-        let all = rows(File::Unprocessed, "External_Id__c,LastName\nk,v\n", Operation::Insert);
+        let all = rows(
+            File::Unprocessed,
+            "External_Id__c,LastName\nk,v\n",
+            Operation::Insert,
+        );
         assert_eq!(all.unwrap()[0].verdict, Verdict::Unprocessed);
     }
 
     #[test]
     fn a_deleted_row_is_matched_by_its_id() {
-        let text = "\"sf__Id\",\"sf__Created\",Id\n\"001D000000IqhSLIAZ\",\"false\",\"001D000000IqhSL\"\n";
+        let text =
+            "\"sf__Id\",\"sf__Created\",Id\n\"001D000000IqhSLIAZ\",\"false\",\"001D000000IqhSL\"\n";
         let all = rows(File::Successful, text, Operation::Delete).unwrap();
         assert_eq!(all[0].key, "001D000000IqhSLIAZ");
         assert!(matches!(all[0].verdict, Verdict::Deleted { .. }));
@@ -317,8 +340,17 @@ mod tests {
 
     #[test]
     fn empty_files_of_any_form_have_no_rows() {
-        for text in ["", "\n", "\"sf__Id\",\"sf__Created\"\n", "sf__Id,sf__Created,External_Id__c,LastName"] {
-            assert_eq!(rows(File::Successful, text, Operation::Upsert), Ok(vec![]), "{text:?}");
+        for text in [
+            "",
+            "\n",
+            "\"sf__Id\",\"sf__Created\"\n",
+            "sf__Id,sf__Created,External_Id__c,LastName",
+        ] {
+            assert_eq!(
+                rows(File::Successful, text, Operation::Upsert),
+                Ok(vec![]),
+                "{text:?}"
+            );
         }
     }
 

@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn code_message_and_fields_come_apart() {
         assert_eq!(
-            parts("REQUIRED_FIELD_MISSING:Required fields are missing: [LastName, X__c]:LastName X__c --"),
+            parts(
+                "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName, X__c]:LastName X__c --"
+            ),
             is(
                 "REQUIRED_FIELD_MISSING",
                 "Required fields are missing: [LastName, X__c]",
@@ -119,10 +121,16 @@ mod tests {
         );
         assert_eq!(
             parts("INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--"),
-            is("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[])
+            is(
+                "INVALID_CROSS_REFERENCE_KEY",
+                "invalid cross reference id",
+                &[]
+            )
         );
         assert_eq!(
-            parts("DUPLICATE_VALUE:duplicate value found: E__c duplicates value on record with id: <unknown>: --"),
+            parts(
+                "DUPLICATE_VALUE:duplicate value found: E__c duplicates value on record with id: <unknown>: --"
+            ),
             is(
                 "DUPLICATE_VALUE",
                 "duplicate value found: E__c duplicates value on record with id: <unknown>",
@@ -147,7 +155,9 @@ mod tests {
     #[test]
     fn several_errors_become_one() {
         assert_eq!(
-            parts("STRING_TOO_LONG:Name: data value too large: a--b (max length=2):Name --INVALID_EMAIL_ADDRESS:Email: invalid email address: x:Email --"),
+            parts(
+                "STRING_TOO_LONG:Name: data value too large: a--b (max length=2):Name --INVALID_EMAIL_ADDRESS:Email: invalid email address: x:Email --"
+            ),
             is(
                 "STRING_TOO_LONG",
                 "Name: data value too large: a--b (max length=2); INVALID_EMAIL_ADDRESS: Email: invalid email address: x",
@@ -158,7 +168,10 @@ mod tests {
 
     #[test]
     fn what_has_no_such_form_is_told_as_it_is() {
-        assert_eq!(parts("something broke"), is("UNKNOWN", "something broke", &[]));
+        assert_eq!(
+            parts("something broke"),
+            is("UNKNOWN", "something broke", &[])
+        );
         assert_eq!(parts("CODE:cut off"), is("CODE", "cut off", &[]));
         assert_eq!(parts(""), is("UNKNOWN", "the org gave no reason", &[]));
         assert_eq!(parts("Ärger: x"), is("UNKNOWN", "Ärger: x", &[]));

@@ -5,5 +5,7 @@ mod names;
 mod postgres;
 mod rows;
 mod split;
+mod sqlite;
 
-pub use postgres::postgres_source;
+pub use postgres::{postgres_source, postgres_target};
+pub use sqlite::sqlite_source;

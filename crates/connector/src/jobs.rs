@@ -55,7 +55,7 @@ pub enum JobStatus {
     Open,
     /// The target works on it.
     Running { processed: u64 },
-    /// It ended; the results say what became of each record. A reason where it did not end well.
+    /// It ended, by itself or aborted; the results say what became of each record. A reason where the target gave it up.
     Ended { reason: Option<String> },
     /// The target does not know it (any more).
     Unknown,

@@ -350,7 +350,9 @@ async fn insert_failed(
     });
     let head = "insert into failed_records (audit_id, run_id, object, chunk, attempt, record_key, fate, error_code, error_message, \
                 error_fields, retry_count, last_retry_at, resolved, resolved_at, resolution_notes, record_data)";
-    tx.insert_many(head, 16, rows.collect(), "").await.map(|_| ())
+    tx.insert_many(head, 16, rows.collect(), "")
+        .await
+        .map(|_| ())
 }
 
 fn read_audit(row: &Row) -> Result<AuditRow> {

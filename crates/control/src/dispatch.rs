@@ -68,8 +68,7 @@ impl Control {
 
     /// How many chunks of a run are dispatched.
     pub async fn in_flight(&self, run: &RunId) -> Result<u64> {
-        let sql =
-            "select count(*) as chunks from chunks where run_id = $1 and state = 'dispatched'";
+        let sql = "select count(*) as chunks from chunks where run_id = $1 and state = 'dispatched' and dispatched_at is not null";
         let row = self.db.read_one(sql, args![run]).await?;
         row.map_or(Ok(0), |row| row.count("chunks"))
     }
@@ -104,7 +103,7 @@ impl Control {
     /// Returns all dispatched chunks of a run to pending, at a stop or before it goes on. Gives their number.
     pub async fn give_back_all(&self, term: Term, run: &RunId) -> Result<u64> {
         let sql = "update chunks set state = 'pending', not_before = null, dispatched_at = null, updated_at = {now}
-                   where run_id = $2 and state = 'dispatched' and {leads} returning chunk";
+                   where run_id = $2 and state = 'dispatched' and dispatched_at is not null and {leads} returning chunk";
         Ok(self.db.write_as(term, sql, args![term, run]).await?.len() as u64)
     }
 

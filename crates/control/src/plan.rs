@@ -35,7 +35,9 @@ impl Family<'_> {
             ]
         });
         let head = "insert into chunks (run_id, object, chunk, parent, root, ancestors, kind, pass, slice)";
-        tx.insert_many(head, 9, rows.collect(), "").await.map(|_| ())
+        tx.insert_many(head, 9, rows.collect(), "")
+            .await
+            .map(|_| ())
     }
 }
 

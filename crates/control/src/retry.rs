@@ -96,10 +96,10 @@ async fn add(tx: &mut Tx, run: &RunId, chunk: &RetryChunk) -> Result<()> {
         .await?;
     for ids in chunk.failed_ids.chunks(500) {
         let sql = format!(
-            "update failed_records set retry_chunk = $1 where run_id = $2 and object = $3 and failed_id in ({}) returning failed_id",
-            list(4, ids.len())
+            "update failed_records set retry_chunk = $1 where run_id = $2 and failed_id in ({}) returning failed_id",
+            list(3, ids.len())
         );
-        let mut values = args![last + 1, run, &chunk.object];
+        let mut values = args![last + 1, run];
         values.extend(ids.iter().map(|id| (*id).into()));
         tx.fetch_once(&sql, values).await?;
     }

@@ -232,7 +232,9 @@ async fn insert_objects(tx: &mut Tx, run: &RunId, objects: &[NewObject]) -> Resu
     let rows = objects.iter().map(|object| object.args(run));
     let head = "insert into objects (run_id, name, position, phase, to_object, operation, source, target, needs_key_pass, \
                 estimated_records, target_before)";
-    tx.insert_many(head, 11, rows.collect(), "").await.map(|_| ())
+    tx.insert_many(head, 11, rows.collect(), "")
+        .await
+        .map(|_| ())
 }
 
 pub(crate) fn unknown(id: &RunId) -> Error {

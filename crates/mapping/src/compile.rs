@@ -175,6 +175,10 @@ impl Compiler<'_> {
         if let Some(external_id) = external_id {
             column = meta::with_lookup(column, external_id);
         }
+        let sent_as = match (place.field, external_id) {
+            (None, Some(external_id)) => format!("{}.{external_id}", place.name),
+            _ => place.name.clone(),
+        };
         let is_key = self.is_key(&place.name);
         let creates = matches!(
             self.spec.object.operation,
@@ -183,6 +187,7 @@ impl Compiler<'_> {
         Ok(Computed {
             checks: Checks::new(place.field, is_key, on_null == OnNull::Keep, creates),
             column,
+            sent_as,
             expression,
             values,
             conversion,

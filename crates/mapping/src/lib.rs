@@ -10,7 +10,6 @@ mod expression;
 mod key;
 mod lookup;
 mod mapper;
-mod original;
 mod value_map;
 
 pub use compile::Spec;

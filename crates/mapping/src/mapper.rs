@@ -11,17 +11,19 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 use arrow::util::display::array_value_to_string;
 use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
-use record::{Checksum, KeyHash, KeyHashes, Refusal, checksums, hash_key, key_texts, meta};
+use record::{Checksum, KeyHash, KeyHashes, Refusal, checksums, hash_key, key_texts, meta, record_json};
 
 use crate::checks::Checks;
 use crate::convert::{self, Conversion};
 use crate::duplicates::{Duplicates, Standing};
 use crate::expression::Expression;
-use crate::{original, value_map};
+use crate::value_map;
 
 /// One computed field.
 pub(crate) struct Computed {
     pub(crate) column: Column,
+    /// The column's name, or `relation.key` where the parent is addressed by a relation.
+    pub(crate) sent_as: String,
     pub(crate) expression: Expression,
     pub(crate) values: Option<(ValueMap, Otherwise)>,
     pub(crate) conversion: Conversion,
@@ -74,7 +76,7 @@ impl Mapper {
     ) -> Result<Self, Failure> {
         let fields: Vec<String> = computed
             .iter()
-            .map(|field| field.column.name().clone())
+            .map(|field| field.sent_as.clone())
             .chain(stamps.iter().map(|stamp| stamp.column.name().clone()))
             .collect();
         for (place, name) in fields.iter().enumerate() {
@@ -96,7 +98,7 @@ impl Mapper {
         })
     }
 
-    /// The fields that are sent, in the target's own spelling, stamps last.
+    /// The fields that are sent, in the target's own spelling, stamps last. A lookup by a relation is `relation.key`, `Account.External_Id__c`.
     pub fn fields(&self) -> &[String] {
         &self.fields
     }
@@ -134,7 +136,7 @@ impl Mapper {
             .enumerate()
             .filter_map(|(row, reason)| {
                 let Reason { fate, failure } = reason?;
-                let data = original::record(records, row);
+                let data = record_json(records, row);
                 let refusal = Refusal::rejected(keys.value(row), failure, data);
                 Some(Refusal { fate, ..refusal })
             })

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod journey;
+mod json;
 mod key;
 mod key_hashes;
 mod ledger;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use canonical::{CHECKSUM_VERSION, Checksum, checksums, total};
 pub use journey::Journey;
+pub use json::record_json;
 pub use key::{key_texts, key_values};
 pub use key_hashes::{KeyHash, KeyHashes, hash_key};
 pub use ledger::{Ledger, LedgerRow};

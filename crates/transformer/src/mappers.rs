@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mapping::{Duplicates, Mapper, Spec};
 use model::{ChunkRef, Failure, ObjectState, RunId};
 use queue::Queue;
+use record::KeyHash;
 use service::Line;
 
 /// How many compiled mappings are kept.
@@ -71,10 +72,10 @@ impl Mappers {
         let mut lasting = true;
         let mut duplicates = Duplicates::none();
         if pinned.needs_key_pass {
-            let object = self.line.control.object(&chunk.run, &chunk.object).await?;
-            lasting = object.state != ObjectState::ReadingKeys;
+            let stored = self.line.control.object(&chunk.run, &chunk.object).await?;
+            lasting = stored.state != ObjectState::ReadingKeys;
             let rows = self.line.control.duplicates(&chunk.run, &chunk.object).await?;
-            duplicates = Duplicates::decide(object.on_duplicate_key, rows);
+            duplicates = Duplicates::decide(object.on_duplicate_key, rows.into_iter().map(hash).collect());
         }
         let mapping = Mapping {
             mapper,
@@ -89,5 +90,13 @@ impl Mappers {
 
     fn compiled(&self) -> std::sync::MutexGuard<'_, Compiled> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hash(duplicate: control::DuplicateKey) -> KeyHash {
+    KeyHash {
+        hash: format!("{:032x}", u128::from_be_bytes(duplicate.key.hash)),
+        source_key: duplicate.key.source_key,
+        rank: duplicate.key.rank,
     }
 }

@@ -64,6 +64,17 @@ pub(crate) async fn upload(
         ))
         .object(&plan.object));
     }
+    // A small call first: an org that refuses a session may hang up on a large upload instead of answering it.
+    match state(client, job).await? {
+        Some(info) if info.state == "Open" => {}
+        _ => {
+            return Err(Failure::retry(
+                "job_not_open",
+                format!("the job {job} is not open any more"),
+            )
+            .object(&plan.object));
+        }
+    }
     let call = Call::put_csv(&["jobs", "ingest", job, "batches"], parts).unless_acted(None);
     client
         .done(call)
@@ -84,7 +95,10 @@ pub(crate) async fn close(client: &Client, job: &str) -> Result<(), Failure> {
     match state(client, job).await? {
         Some(info) if info.state == "Open" => Err(Failure::retry(
             "not_closed",
-            format!("the job {job} could not be closed: {}", error.failure.message),
+            format!(
+                "the job {job} could not be closed: {}",
+                error.failure.message
+            ),
         )),
         Some(info) if info.state == "Aborted" => Err(Failure::retry(
             "job_aborted",
@@ -106,7 +120,8 @@ pub(crate) async fn abort(client: &Client, job: &str) -> Result<(), Failure> {
         return Ok(());
     }
     if error.code == "INVALIDJOBSTATE" {
-        let ended = |info: &JobInfo| matches!(info.state.as_str(), "JobComplete" | "Failed" | "Aborted");
+        let ended =
+            |info: &JobInfo| matches!(info.state.as_str(), "JobComplete" | "Failed" | "Aborted");
         if state(client, job).await?.is_none_or(|info| ended(&info)) {
             return Ok(());
         }
@@ -124,15 +139,13 @@ pub(crate) async fn status(client: &Client, job: &str) -> Result<JobStatus, Fail
     Ok(match info.state.as_str() {
         "Open" => JobStatus::Open,
         "UploadComplete" | "InProgress" => JobStatus::Running { processed },
-        "JobComplete" => JobStatus::Ended { reason: None },
+        // What an aborted job left unprocessed is no worse for it.
+        "JobComplete" | "Aborted" => JobStatus::Ended { reason: None },
         "Failed" => JobStatus::Ended {
             reason: Some(
                 info.error_message
                     .unwrap_or_else(|| "the org gave no reason".to_owned()),
             ),
-        },
-        "Aborted" => JobStatus::Ended {
-            reason: Some("the job was aborted".to_owned()),
         },
         other => {
             return Err(Failure::retry(

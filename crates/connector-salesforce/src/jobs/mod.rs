@@ -10,21 +10,19 @@ use bytes::Bytes;
 use connector::{JobStatus, Jobs, LoadPlan, Sent};
 use model::Failure;
 
-use crate::client::SharedClient;
+use crate::client::Client;
 use crate::{csv_encode, results};
 
 /// Bytes of rows in one job: the org takes 150 MB after an inner encoding, which its guide puts at 100 MB as uploaded; the rest is margin.
 const CAPACITY: usize = 90_000_000;
 
 pub(crate) struct SalesforceJobs {
-    client: SharedClient,
+    client: Arc<Client>,
 }
 
 impl SalesforceJobs {
-    pub(crate) fn new(client: SharedClient) -> Self {
-        Self {
-            client: Arc::clone(&client),
-        }
+    pub(crate) fn new(client: Arc<Client>) -> Self {
+        Self { client }
     }
 }
 

@@ -9,3 +9,4 @@ mod target;
 mod types;
 
 pub use source::postgres_source;
+pub use target::postgres_target;

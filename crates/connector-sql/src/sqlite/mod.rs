@@ -1,1 +1,106 @@
-//! Being built.
+//! SQLite as a source: a file, read in read-only transactions, split by key ranges.
+
+mod database;
+mod describe;
+mod details;
+mod failure;
+mod kind;
+mod moment;
+mod predicate;
+mod put;
+mod read;
+mod sample;
+mod split;
+mod value;
+mod walk;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use connector::{Read, Sizing, Source, SourceObject, Split};
+use model::migration::{Object, SqlSettings};
+use model::{Failure, Slice};
+
+use crate::split::keys_slice;
+use database::Database;
+use details::Details;
+
+/// A SQLite file to read from; `name` is the connection's, for errors.
+///
+/// The file is opened when first needed, read-only, and with it its write-ahead log if it has one; others may write to it meanwhile. Fails when the
+/// url can't be understood. Later calls fail with `unreachable` (the run pauses) when the file is missing or may not be read.
+pub fn sqlite_source(name: &str, settings: &SqlSettings) -> Result<Arc<dyn Source>, Failure> {
+    Ok(Arc::new(SqliteSource {
+        name: name.to_owned(),
+        database: Database::new(name, settings)?,
+    }))
+}
+
+struct SqliteSource {
+    name: String,
+    database: Database,
+}
+
+impl SqliteSource {
+    /// Completes a failure's place.
+    fn placed<T>(&self, object: &Object, result: Result<T, Failure>) -> Result<T, Failure> {
+        result.map_err(|failure| failure.object(&object.name).connection(&self.name))
+    }
+
+    async fn counted(&self, object: &SourceObject) -> Result<u64, Failure> {
+        let details = Details::of(object)?;
+        let mut session = self.database.begin().await?;
+        let sql = format!("select count(*) from {} q", details.relation);
+        let count = session.integer(&sql).await?;
+        count
+            .and_then(|count| u64::try_from(count).ok())
+            .ok_or_else(|| Failure::bug("a count is not a number"))
+    }
+}
+
+#[async_trait]
+impl Source for SqliteSource {
+    async fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
+        self.placed(object, describe::describe(&self.database, object).await)
+    }
+
+    async fn split(
+        &self,
+        object: &SourceObject,
+        cursor: Option<&serde_json::Value>,
+        sizing: Sizing,
+    ) -> Result<Split, Failure> {
+        let split = split::split(&self.database, object, cursor, sizing).await;
+        self.placed(&object.object, split)
+    }
+
+    fn slice_of_keys(&self, object: &SourceObject, keys: &[String]) -> Result<Slice, Failure> {
+        let by_row = object.key.is_empty()
+            && !keys.is_empty()
+            && keys.iter().all(|key| details::row_number(key).is_some());
+        let slice = if object.key.is_empty() && !by_row {
+            Err(Failure::usage(
+                "no_key",
+                "records of an object without a key can't be read again one by one",
+            )
+            .hint("name a `key` in the migration file, or run the whole object again"))
+        } else {
+            keys_slice(&object.key, keys)
+        };
+        self.placed(&object.object, slice)
+    }
+
+    async fn read(
+        &self,
+        object: &SourceObject,
+        slice: &Slice,
+        budget: usize,
+    ) -> Result<Read, Failure> {
+        let read = read::read(&self.database, object, slice, budget).await;
+        self.placed(&object.object, read)
+    }
+
+    async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
+        self.placed(&object.object, self.counted(object).await)
+    }
+}

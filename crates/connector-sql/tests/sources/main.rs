@@ -5,4 +5,6 @@
 mod postgres_errors;
 mod postgres_tiling;
 mod postgres_types;
+mod sqlite_tiling;
+mod sqlite_values;
 mod support;

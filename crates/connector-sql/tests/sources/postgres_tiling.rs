@@ -19,7 +19,9 @@ async fn tiles(database: &Database, described: &SourceObject, what: &str) -> (us
     let numbers: Vec<i64> = (1..=i64::try_from(expected).unwrap()).collect();
     assert_eq!(whole.numbers(), numbers, "{what}");
     assert_eq!(whole.cut, 0, "{what}");
-    let small = rand::rng().random_range(1_500..6_000);
+    // Records of one key must fit sixteen times into it.
+    let fitting = usize::try_from(expected).unwrap() * 2 / 3;
+    let small = rand::rng().random_range(1_500..6_000).max(fitting);
     let cut = read(&source, described, slices, small).await;
     assert_eq!(cut.numbers(), numbers, "{what} by {small} bytes");
     (planned, cut.cut)

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, Schema};
 use connector::{Read, Sizing, Source, SourceObject};
 use connector_sql::postgres_source;
@@ -193,4 +193,42 @@ pub(crate) fn texts(batch: &RecordBatch, column: &str) -> Vec<Option<String>> {
 
 pub(crate) fn type_of(schema: &Schema, column: &str) -> arrow::datatypes::DataType {
     schema.field_with_name(column).unwrap().data_type().clone()
+}
+
+/// A SQLite file of the test's own; it goes with its folder.
+pub(crate) struct File {
+    _folder: tempfile::TempDir,
+    pub(crate) url: String,
+}
+
+impl File {
+    pub(crate) async fn new(sql: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("legacy.db");
+        let file = Self {
+            url: format!("sqlite://{}", path.display()),
+            _folder: folder,
+        };
+        file.run(sql).await;
+        file
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        let url = format!("{}?mode=rwc", self.url);
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
+        connection.close().await.unwrap();
+    }
+
+    pub(crate) fn source(&self) -> Arc<dyn Source> {
+        connector_sql::sqlite_source("legacy", &settings(&self.url)).unwrap()
+    }
+
+    pub(crate) async fn describe(&self, object: &Object) -> SourceObject {
+        let described = self.source().describe(object).await;
+        described.unwrap_or_else(|failure| panic!("{failure} {:?}", failure.hint))
+    }
 }

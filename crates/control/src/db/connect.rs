@@ -8,7 +8,7 @@ use model::Secret;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 use tokio::time::Instant;
 
 use super::Db;
@@ -23,6 +23,9 @@ const SQLITE_READERS: u32 = 4;
 
 /// How long one waits for a free connection, or for another process that writes to the same SQLite file.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for so long is tried before it is used.
+const RESTED: Duration = Duration::from_secs(2);
 
 /// A process that froze in a transaction must not hold up others: its locks are taken from it, and it finds the transaction gone.
 /// Read committed is what the conditions of our statements are made for: they look at a row's newest version after waiting for it.
@@ -88,14 +91,22 @@ async fn open_postgres(options: PgConnectOptions) -> Result<Db> {
     // Also after an error: it may still hold the migration lock.
     connection.close().await.ok();
     migrated.map_err(schema)?;
-    let pool = PgPoolOptions::new()
+    Ok(Db::Postgres(pool(options)))
+}
+
+fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(PATIENCE)
+        // A round trip saved for a connection in use: that it is dead, the statement itself finds out.
+        .test_before_acquire(false)
+        .before_acquire(|connection, seen| {
+            Box::pin(async move { Ok(seen.idle_for < RESTED || connection.ping().await.is_ok()) })
+        })
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
         })
-        .connect_lazy_with(options);
-    Ok(Db::Postgres(pool))
+        .connect_lazy_with(options)
 }
 
 async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db> {
@@ -204,5 +215,32 @@ fn schema(error: MigrateError) -> Error {
     Error::Schema {
         message,
         source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    /// Without these, a coordinator that froze in a transaction would hold its successor up for ever.
+    #[tokio::test]
+    async fn sessions_give_way() {
+        let server = std::env::var("STEVEDORE_TEST_POSTGRES")
+            .expect("run `make test`, or set STEVEDORE_TEST_POSTGRES");
+        let pool = pool(server.parse().unwrap());
+        for (setting, wanted) in [
+            ("lock_timeout", "5s"),
+            ("idle_in_transaction_session_timeout", "10s"),
+            ("transaction_isolation", "read committed"),
+        ] {
+            let sql = "select current_setting($1)";
+            let found: String = sqlx::query_scalar(sql)
+                .bind(setting)
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+            assert_eq!(found, wanted, "{setting}");
+        }
     }
 }

@@ -155,7 +155,7 @@ impl Tx {
 
     /// For the rare statement that walks a whole object's rows.
     pub(crate) async fn execute_long(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64> {
-        Ok(self.run(sql, args, true).await?)
+        self.run(sql, args, true).await
     }
 
     async fn run(&mut self, sql: &str, args: Vec<Arg>, keep: bool) -> Result<u64> {

@@ -13,6 +13,8 @@ on_both!(
     of_eight_contenders_one_leads,
     who_resigns_is_out,
     a_write_under_way_when_its_leader_is_deposed_changes_nothing,
+    a_write_under_way_holds_up_a_takeover_but_no_renewal,
+    lost_connections_are_replaced,
 );
 
 async fn one_leads_and_goes_on_leading(bed: &Bed) {
@@ -81,8 +83,7 @@ async fn a_write_under_way_when_its_leader_is_deposed_changes_nothing(bed: &Bed)
                 .unwrap();
             let late = late(f.term);
             eventually("the late write's waiting", async || {
-                let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-                bed.value(sql).await == "1"
+                waiting(bed).await == "1"
             })
             .await;
             tx.commit().await.unwrap();
@@ -101,4 +102,52 @@ async fn a_write_under_way_when_its_leader_is_deposed_changes_nothing(bed: &Bed)
     };
     assert!(matches!(late.await.unwrap(), Err(Error::Deposed(_))));
     assert_eq!(bed.content().await, before);
+}
+
+/// What the unique column `term` is for, on PostgreSQL. In SQLite all writers wait for one another.
+async fn a_write_under_way_holds_up_a_takeover_but_no_renewal(bed: &Bed) {
+    let f = Fixture::planned(bed, 1).await;
+    let Raw::Postgres(pool) = &bed.raw else {
+        return;
+    };
+    let mut write = pool.begin().await.unwrap();
+    let guard = "select 1 from leadership where term = 1 for key share";
+    write.execute(guard).await.unwrap();
+    assert_eq!(bed.control.lead("leader", NOW).await.unwrap(), Some(f.term));
+    let control = bed.control.clone();
+    let takeover = tokio::spawn(async move { control.lead("other", MINUTE).await.unwrap() });
+    eventually("the take-over's waiting", async || {
+        waiting(bed).await == "1"
+    })
+    .await;
+    write
+        .execute("update chunks set state = 'superseded'")
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(takeover.await.unwrap(), Some(Term(f.term.0 + 1)));
+}
+
+async fn waiting(bed: &Bed) -> String {
+    let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    bed.value(sql).await
+}
+
+async fn lost_connections_are_replaced(bed: &Bed) {
+    let f = Fixture::planned(bed, 1).await;
+    if !bed.is_postgres() {
+        return;
+    }
+    bed.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+        .await;
+    eventually("another connection", async || {
+        match bed.control.run(&f.run).await {
+            Ok(_) => true,
+            Err(error) => {
+                assert!(error.is_retryable(), "{error:?}");
+                false
+            }
+        }
+    })
+    .await;
 }

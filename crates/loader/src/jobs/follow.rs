@@ -61,6 +61,14 @@ impl Desk {
                 self.line.control.finish_job(id, &self.line.instance).await?;
                 return Ok(());
             }
+            if let JobStatus::Ended { reason: Some(reason) } = status
+                && left as u64 == job.records
+            {
+                // It came to nothing at all, and would again.
+                let failure = Failure::chunk("job_failed", format!("the target gave the job up: {reason}"))
+                    .hint("mend the mapping or the target, then `stevedore retry`");
+                return self.give_job_up(&job, &parts, failure).await;
+            }
             tracing::info!(job = remote, records = left, "sends again what the job did not come to");
             *id = self.send_rest(&job, parts).await?;
         }
@@ -207,8 +215,13 @@ impl Desk {
         } else {
             Failure::retry("results_gone", "the target keeps the job's results no longer: its records are sent again")
         };
+        self.give_job_up(job, &parts, failure).await
+    }
+
+    /// Refuses the chunks of a job that is over without having settled them, and frees them.
+    async fn give_job_up(&self, job: &Job, parts: &[Part], failure: Failure) -> Result<(), Failure> {
         let report = Report::Refused { failure };
-        for part in &parts {
+        for part in parts {
             let envelope = Envelope::json(Kind::Report, self.chunk(job, part), part.attempt, &report)?;
             self.line.broker.publish(&Queue::Reports, envelope).await?;
         }

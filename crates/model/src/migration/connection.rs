@@ -50,7 +50,7 @@ pub struct CsvSettings {
     pub folder: PathBuf,
     #[serde(default = "comma")]
     pub delimiter: char,
-    /// The text that stands for null where it is not quoted; by default the empty text.
+    /// The text that stands for null, in quotes or not; by default the empty text.
     #[serde(default)]
     pub null: String,
 }

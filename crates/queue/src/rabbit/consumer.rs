@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lapin::message::Delivery as Raw;
 use lapin::options::QueueDeleteOptions;
 use lapin::types::ShortString;
-use lapin::{Acker, BasicProperties, Channel};
+use lapin::{Acker, BasicProperties};
 use model::ControlMessage;
 use tokio::runtime::Handle;
 
 use super::receipt::RabbitReceipt;
 use super::shared::Shared;
-use super::subscription::Subscription;
+use super::subscription::{Arrived, Subscription};
 use super::topology::Node;
 use super::wire;
 use crate::{Consumer, ControlConsumer, ControlDelivery, Delivery, Error, Receipt};
@@ -32,7 +31,8 @@ struct Taken {
     receipt: Receipt,
 }
 
-fn take(shared: &Arc<Shared>, queue: &ShortString, (raw, channel): (Raw, Channel)) -> Taken {
+fn take(shared: &Arc<Shared>, queue: &ShortString, arrived: Arrived) -> Taken {
+    let Arrived { raw, channel, live } = arrived;
     let body = Bytes::from(raw.data);
     let acker: Acker = raw.acker;
     let receipt = Receipt::new(RabbitReceipt {
@@ -41,6 +41,7 @@ fn take(shared: &Arc<Shared>, queue: &ShortString, (raw, channel): (Raw, Channel
         queue: queue.clone(),
         properties: raw.properties.clone(),
         body: body.clone(),
+        live,
         _channel: channel,
     });
     Taken {
@@ -178,13 +179,14 @@ impl Drop for RabbitControl {
         if let Ok(runtime) = Handle::try_current() {
             let (shared, queue) = (Arc::clone(&self.shared), self.queue.clone());
             runtime.spawn(async move {
-                shared.listeners().remove(&queue);
                 let live = shared.consumer.live().await.ok()?;
                 let channel = live.channel().await.ok()?;
-                let deleted = channel
-                    .queue_delete(queue, QueueDeleteOptions::default())
-                    .await;
-                deleted.ok()
+                channel
+                    .queue_delete(queue.clone(), QueueDeleteOptions::default())
+                    .await
+                    .ok()?;
+                // Not before: what is still listed is deleted when the broker is closed.
+                shared.listeners().remove(&queue).then_some(())
             });
         }
     }

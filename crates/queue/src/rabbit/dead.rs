@@ -8,6 +8,7 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::timeout;
 
+use super::live::Live;
 use super::publish::Outgoing;
 use super::shared::Shared;
 use super::topology::Node;
@@ -87,12 +88,23 @@ impl Shared {
         most: usize,
         afterwards: Afterwards,
     ) -> Result<Vec<DeadLetter>, Trouble> {
+        let live = self.publisher.live().await.map_err(Trouble::Lasting)?;
+        live.during(self.read_dead_letters_over(&live, most, afterwards))
+            .await
+            .unwrap_or_else(|| Err(Trouble::lost()))
+    }
+
+    async fn read_dead_letters_over(
+        &self,
+        live: &Live,
+        most: usize,
+        afterwards: Afterwards,
+    ) -> Result<Vec<DeadLetter>, Trouble> {
         let name = self.topology.dead();
         let judge = |error| self.judge(&error, name.as_str());
-        let live = self.publisher.live().await.map_err(Trouble::Lasting)?;
         let channel = live.channel().await.map_err(judge)?;
         self.topology
-            .ensure(&live, &channel, &Node::Dead)
+            .ensure(live, &channel, &Node::Dead)
             .await
             .map_err(judge)?;
         let mut letters = Vec::new();

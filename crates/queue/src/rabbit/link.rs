@@ -152,8 +152,10 @@ impl Keeper {
                     self.state.send_replace(State::Up(Arc::clone(&live)));
                     let Some(reason) = self.watch(&live).await else {
                         live.goodbye(GOODBYE).await;
+                        live.end();
                         break;
                     };
+                    live.end();
                     if since.elapsed() >= GOOD {
                         backoff.reset();
                     }

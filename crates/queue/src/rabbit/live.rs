@@ -2,13 +2,14 @@
 //! Nothing of it outlives the connection, so that a new one starts from nothing.
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::Stream;
 use lapin::options::ConfirmSelectOptions;
 use lapin::{Channel, Connection, Event};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 /// Publishes under way at once. Each has a channel to itself: a broker's `return` carries no tag, so only on a
@@ -20,6 +21,7 @@ pub(crate) struct Live {
     declared: Mutex<HashSet<String>>,
     idle: Mutex<Vec<Channel>>,
     publishers: Arc<Semaphore>,
+    over: watch::Sender<bool>,
 }
 
 impl Live {
@@ -29,6 +31,23 @@ impl Live {
             declared: Mutex::default(),
             idle: Mutex::default(),
             publishers: Arc::new(Semaphore::new(PUBLISHERS)),
+            over: watch::Sender::new(false),
+        }
+    }
+
+    /// Whoever waits for something over this connection waits no longer.
+    pub(crate) fn end(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Waits for something that comes over this connection; `None` when the connection ends before. What is handed to
+    /// lapin in the moment in which a connection breaks may never be answered, so nothing may wait without this.
+    pub(crate) async fn during<F: Future>(&self, waited_for: F) -> Option<F::Output> {
+        let mut over = self.over.subscribe();
+        tokio::select! {
+            biased;
+            output = waited_for => Some(output),
+            _ = over.wait_for(|over| *over) => None,
         }
     }
 

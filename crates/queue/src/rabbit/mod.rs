@@ -32,6 +32,7 @@ use self::consumer::{RabbitConsumer, RabbitControl};
 use self::dead::Afterwards;
 use self::endpoint::Endpoint;
 use self::link::Link;
+use self::live::Live;
 use self::publish::Outgoing;
 use self::shared::Shared;
 use self::topology::{Node, Topology};
@@ -158,6 +159,12 @@ impl Shared {
 
     async fn try_ready(&self, name: &str, node: &Node) -> Result<u64, Trouble> {
         let live = self.publisher.live().await.map_err(Trouble::Lasting)?;
+        live.during(self.ready_over(&live, name, node))
+            .await
+            .unwrap_or_else(|| Err(Trouble::lost()))
+    }
+
+    async fn ready_over(&self, live: &Arc<Live>, name: &str, node: &Node) -> Result<u64, Trouble> {
         let lease = live.lease().await.map_err(|e| self.judge(&e, name))?;
         let ready = self
             .topology

@@ -1,12 +1,15 @@
 //! Publishing: one message, one confirm. A message counts as published when the broker has said so, and not before.
 //! A try whose fate is unknown because the connection broke is made again; that is why readers must bear with two.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation};
 use tokio::time::timeout_at;
 
+use super::live::Live;
 use super::shared::Shared;
 use super::topology::Node;
 use super::trouble::Trouble;
@@ -80,6 +83,12 @@ impl Shared {
 
     async fn try_publish(&self, message: &Outgoing) -> Result<Fate, Trouble> {
         let live = self.publisher.live().await.map_err(Trouble::Lasting)?;
+        live.during(self.publish_over(&live, message))
+            .await
+            .unwrap_or_else(|| Err(Trouble::lost()))
+    }
+
+    async fn publish_over(&self, live: &Arc<Live>, message: &Outgoing) -> Result<Fate, Trouble> {
         let judge = |error| self.judge(&error, message.goal());
         let lease = live.lease().await.map_err(judge)?;
         self.topology

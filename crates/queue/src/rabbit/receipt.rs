@@ -1,7 +1,9 @@
 //! Settling a message with RabbitMQ.
 //! A receipt keeps its channel open, so that a message can be acknowledged after its consumer is gone.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,10 +11,15 @@ use futures::FutureExt;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::types::ShortString;
 use lapin::{Acker, BasicProperties, Channel};
+use tokio::time::timeout;
 
+use super::live::Live;
 use super::shared::Shared;
 use crate::Error;
 use crate::delivery::Settle;
+
+/// A word that isn't on its way by then will not be heard any more.
+const SENDING: Duration = Duration::from_secs(30);
 
 const REQUEUE: BasicNackOptions = BasicNackOptions {
     requeue: true,
@@ -25,20 +32,22 @@ pub(crate) struct RabbitReceipt {
     pub(crate) queue: ShortString,
     pub(crate) properties: BasicProperties,
     pub(crate) body: Bytes,
+    pub(crate) live: Arc<Live>,
     pub(crate) _channel: Channel,
 }
 
 impl RabbitReceipt {
     async fn ack_now(&self) -> Result<(), Error> {
-        done(self.acker.ack(BasicAckOptions::default()).await)
+        self.said(self.acker.ack(BasicAckOptions::default())).await
     }
-}
 
-/// lapin says `false` when the channel is gone, and an error when it went while the word was under way.
-fn done(settled: lapin::Result<bool>) -> Result<(), Error> {
-    match settled {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Error::Lost),
+    /// Waits until the word is on its way to the broker. lapin says `false` when the channel is gone, an error when it
+    /// went while the word was under way, and nothing at all when it went at just the wrong moment.
+    async fn said(&self, word: impl Future<Output = lapin::Result<bool>>) -> Result<(), Error> {
+        match self.live.during(timeout(SENDING, word)).await {
+            Some(Ok(Ok(true))) => Ok(()),
+            _ => Err(Error::Lost),
+        }
     }
 }
 
@@ -57,7 +66,7 @@ impl Settle for RabbitReceipt {
     }
 
     async fn requeue(self: Box<Self>) -> Result<(), Error> {
-        done(self.acker.nack(REQUEUE).await)
+        self.said(self.acker.nack(REQUEUE)).await
     }
 }
 

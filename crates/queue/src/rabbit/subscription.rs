@@ -12,6 +12,7 @@ use lapin::types::{FieldTable, ShortString};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout, timeout_at};
 
+use super::live::Live;
 use super::shared::Shared;
 use super::topology::Node;
 use super::trouble::Trouble;
@@ -20,6 +21,8 @@ use crate::backoff::{Backoff, Patience};
 
 /// Time for a broker to answer the steps of subscribing.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How often the channel of a quiet subscription is looked at.
+const LOOK: Duration = Duration::from_secs(5);
 /// Time to give back what was prefetched when a subscription ends.
 const HAND_BACK: Duration = Duration::from_secs(5);
 
@@ -32,7 +35,15 @@ pub(crate) struct Subscription {
     backoff: Backoff,
 }
 
+/// A message as it came, with what it came over.
+pub(crate) struct Arrived {
+    pub(crate) raw: Raw,
+    pub(crate) channel: Channel,
+    pub(crate) live: Arc<Live>,
+}
+
 struct Open {
+    live: Arc<Live>,
     channel: Channel,
     stream: lapin::Consumer,
 }
@@ -75,8 +86,8 @@ impl Subscription {
         }
     }
 
-    /// Waits for a message, with the channel that it came over.
-    pub(crate) async fn next(&mut self) -> Result<(Raw, Channel), Error> {
+    /// Waits for a message.
+    pub(crate) async fn next(&mut self) -> Result<Arrived, Error> {
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             biased;
@@ -85,19 +96,18 @@ impl Subscription {
         }
     }
 
-    async fn next_open(&mut self) -> Result<(Raw, Channel), Error> {
+    async fn next_open(&mut self) -> Result<Arrived, Error> {
         loop {
             let Some(open) = &mut self.open else {
                 self.resubscribe().await?;
                 continue;
             };
-            let reason = match open.stream.next().await {
-                Some(Ok(raw)) => {
+            let reason = match open.next().await {
+                Ok(arrived) => {
                     self.backoff.reset();
-                    return Ok((raw, open.channel.clone()));
+                    return Ok(arrived);
                 }
-                Some(Err(error)) => error.to_string(),
-                None => "the broker ended it".into(),
+                Err(reason) => reason,
             };
             self.open = None;
             tracing::info!(
@@ -135,11 +145,18 @@ impl Subscription {
     async fn subscribe(&self) -> Result<Open, Trouble> {
         let shared = &self.shared;
         let live = shared.consumer.live().await.map_err(Trouble::Lasting)?;
+        live.during(self.subscribe_over(&live))
+            .await
+            .unwrap_or_else(|| Err(Trouble::lost()))
+    }
+
+    async fn subscribe_over(&self, live: &Arc<Live>) -> Result<Open, Trouble> {
+        let shared = &self.shared;
         let judge = |error| shared.judge(&error, self.queue.as_str());
         let channel = live.channel().await.map_err(judge)?;
         shared
             .topology
-            .declare(&live, &channel, &self.node)
+            .declare(live, &channel, &self.node)
             .await
             .map_err(judge)?;
         channel
@@ -155,7 +172,11 @@ impl Subscription {
             )
             .await
             .map_err(judge)?;
-        Ok(Open { channel, stream })
+        Ok(Open {
+            live: Arc::clone(live),
+            channel,
+            stream,
+        })
     }
 }
 
@@ -173,6 +194,33 @@ impl Drop for Subscription {
 }
 
 impl Open {
+    /// The next message, or why there won't be one.
+    async fn next(&mut self) -> Result<Arrived, String> {
+        loop {
+            let Self {
+                live,
+                channel,
+                stream,
+            } = self;
+            let Some(next) = live.during(timeout(LOOK, stream.next())).await else {
+                return Err("the connection broke".into());
+            };
+            match next {
+                Ok(Some(Ok(raw))) => {
+                    return Ok(Arrived {
+                        raw,
+                        channel: channel.clone(),
+                        live: Arc::clone(live),
+                    });
+                }
+                Ok(Some(Err(error))) => return Err(error.to_string()),
+                Ok(None) => return Err("the broker ended it".into()),
+                Err(_) if channel.status().connected() => {}
+                Err(_) => return Err("the channel is closed".into()),
+            }
+        }
+    }
+
     async fn hand_back(mut self) -> lapin::Result<()> {
         self.channel
             .basic_cancel(self.stream.tag(), BasicCancelOptions::default())

@@ -16,6 +16,11 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// The connection broke before there was an answer.
+    pub(crate) fn lost() -> Self {
+        Self::Passing("the connection broke".into())
+    }
+
     /// Judges an error met while working on `name`, over a connection to `endpoint`.
     pub(crate) fn judge(error: &lapin::Error, name: &str, endpoint: &str) -> Self {
         match error.kind() {

@@ -1,17 +1,20 @@
-//! A source record as JSON: what is kept of a record that was refused.
+//! A record as JSON: what is kept of one that was refused.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value};
 
+use crate::meta;
+
 /// Column: value. Whole numbers up to 2^53 are numbers, bytes are hexadecimal, everything else is text in full.
-pub(crate) fn record(batch: &RecordBatch, row: usize) -> Map<String, Value> {
+pub fn record_json(batch: &RecordBatch, row: usize) -> Map<String, Value> {
     batch
         .schema_ref()
         .fields()
         .iter()
         .zip(batch.columns())
+        .filter(|(field, _)| !meta::is_ours(field.name()))
         .map(|(field, column)| (field.name().clone(), value(column, row)))
         .collect()
 }

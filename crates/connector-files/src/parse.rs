@@ -1,0 +1,146 @@
+//! A byte range of a file as a batch of text columns, and the records that are no such thing.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use arrow::datatypes::SchemaRef;
+use csv::ByteRecord;
+use model::Failure;
+use record::Refusal;
+use serde_json::{Map, Value};
+
+use crate::files::unreadable;
+
+/// The records of one range, or of several.
+pub(crate) struct Parsed {
+    schema: SchemaRef,
+    null: String,
+    columns: Vec<StringBuilder>,
+    rows: usize,
+    pub(crate) rejected: Vec<Refusal>,
+    /// Bytes in memory, about.
+    pub(crate) bytes: usize,
+    /// Where each record began, in its file.
+    pub(crate) starts: Vec<u64>,
+}
+
+impl Parsed {
+    pub(crate) fn new(schema: SchemaRef, null: &str) -> Self {
+        Self {
+            columns: schema
+                .fields()
+                .iter()
+                .map(|_| StringBuilder::new())
+                .collect(),
+            schema,
+            null: null.to_owned(),
+            rows: 0,
+            rejected: Vec::new(),
+            bytes: 0,
+            starts: Vec::new(),
+        }
+    }
+
+    /// Reads the records of a range that `wanted` wants.
+    pub(crate) fn read(
+        &mut self,
+        path: &Path,
+        delimiter: u8,
+        range: (u64, u64),
+        wanted: &dyn Fn(&ByteRecord) -> bool,
+    ) -> Result<(), Failure> {
+        let (from, to) = range;
+        let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        file.seek(SeekFrom::Start(from))
+            .map_err(|error| unreadable(path, &error))?;
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .from_reader(file.take(to - from));
+        let mut record = ByteRecord::new();
+        loop {
+            let start = from + reader.position().byte();
+            let more = reader.read_byte_record(&mut record).map_err(|error| {
+                Failure::retry("unreadable_file", format!("{}: {error}", path.display()))
+            })?;
+            if !more {
+                return Ok(());
+            }
+            if wanted(&record) {
+                self.starts.push(start);
+                self.push(path, start, &record);
+            }
+        }
+    }
+
+    fn push(&mut self, path: &Path, start: u64, record: &ByteRecord) {
+        let wrong = if record.len() != self.columns.len() {
+            Some(Failure::reject(
+                "wrong_column_count",
+                format!(
+                    "the record has {} columns, and the header {}",
+                    record.len(),
+                    self.columns.len()
+                ),
+            ))
+        } else {
+            record
+                .iter()
+                .zip(self.schema.fields())
+                .find_map(|(value, field)| {
+                    let text = std::str::from_utf8(value).err()?;
+                    let message = format!(
+                        "the value is not UTF-8, from its byte {} on",
+                        text.valid_up_to()
+                    );
+                    Some(Failure::reject("invalid_utf8", message).field(field.name()))
+                })
+        };
+        if let Some(failure) = wrong {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let key = format!("{file} byte {start}");
+            self.rejected
+                .push(Refusal::rejected(key, failure, self.data(record)));
+            return;
+        }
+        for (column, value) in self.columns.iter_mut().zip(record) {
+            self.bytes += value.len() + 8;
+            match std::str::from_utf8(value) {
+                Ok(text) if text != self.null => column.append_value(text),
+                _ => column.append_null(),
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// What can be shown of a broken record; bytes that are no text are marked as such.
+    fn data(&self, record: &ByteRecord) -> Map<String, Value> {
+        record
+            .iter()
+            .enumerate()
+            .map(|(place, value)| {
+                let name = self.schema.fields().get(place).map_or_else(
+                    || format!("column {}", place + 1),
+                    |field| field.name().clone(),
+                );
+                (name, Value::from(String::from_utf8_lossy(value)))
+            })
+            .collect()
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(RecordBatch, Vec<Refusal>), Failure> {
+        let columns: Vec<ArrayRef> = self
+            .columns
+            .iter_mut()
+            .map(|column| Arc::new(column.finish()) as ArrayRef)
+            .collect();
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let batch = RecordBatch::try_new_with_options(self.schema, columns, &options)
+            .map_err(|error| Failure::bug(format!("a batch does not hold together: {error}")))?;
+        Ok((batch, self.rejected))
+    }
+}

@@ -1,0 +1,236 @@
+//! Answers that no well-behaved org gives, word for word: cut off in the middle, redirects, pages, a slow login.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::datatypes::DataType;
+use connector::{CountScope, JobStatus, LoadPlan, Target, TargetField, TargetObject};
+use connector_salesforce::salesforce_target;
+use model::migration::{Operation, SalesforceSettings};
+use model::{FailureKind, RunId, Secret};
+use support::{count, created, jobs, results};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+/// What the server says to the next call whose first line holds a text.
+struct Line {
+    to: &'static str,
+    answer: String,
+    after: Duration,
+}
+
+fn line(to: &'static str, status: &str, body: &str) -> Line {
+    Line {
+        to,
+        answer: format!(
+            "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+        after: Duration::ZERO,
+    }
+}
+
+struct Server {
+    url: String,
+    /// The first lines of the calls so far.
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+/// A server that follows a script, each line once; what the script does not have gets 404.
+async fn serve(script: Vec<Line>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&calls);
+    tokio::spawn(async move {
+        let mut script: VecDeque<Line> = script.into();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            let mut buffer = [0; 4096];
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                match stream.read(&mut buffer).await {
+                    Ok(n) if n > 0 => head.extend_from_slice(&buffer[..n]),
+                    _ => break,
+                }
+            }
+            let head = String::from_utf8_lossy(&head);
+            let first = head.lines().next().unwrap_or_default().to_owned();
+            let place = script.iter().position(|line| first.contains(line.to));
+            told.lock().unwrap().push(first);
+            let line = place
+                .and_then(|place| script.remove(place))
+                .unwrap_or_else(|| line("", "404 Not Found", "[]"));
+            tokio::time::sleep(line.after).await;
+            let _ = stream.write_all(line.answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    Server { url, calls }
+}
+
+impl Server {
+    async fn target(&self) -> Arc<dyn Target> {
+        let settings = SalesforceSettings {
+            instance_url: self.url.clone(),
+            access_token: Some(Secret::new("00Dx!token")),
+            client_id: None,
+            client_secret: None,
+            api_version: "66.0".to_owned(),
+        };
+        salesforce_target("org", &settings).await.unwrap()
+    }
+
+    fn calls(&self, to: &str) -> usize {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|call| call.contains(to)).count()
+    }
+}
+
+fn plan() -> LoadPlan {
+    let key = TargetField {
+        name: "Key__c".to_owned(),
+        data_type: DataType::Utf8,
+        native: "string".to_owned(),
+        nullable: true,
+        required: false,
+        createable: true,
+        updateable: true,
+        max_length: None,
+        values: None,
+        case_sensitive: false,
+    };
+    LoadPlan {
+        run: RunId::new("run"),
+        object: "things".to_owned(),
+        to: "Thing__c".to_owned(),
+        operation: Operation::Upsert,
+        key: vec![key.name.clone()],
+        fields: vec![key.name.clone()],
+        target: TargetObject {
+            name: "Thing__c".to_owned(),
+            fields: vec![key],
+            relations: Vec::new(),
+            keys: Vec::new(),
+            carries_columns: false,
+        },
+    }
+}
+
+const WRITTEN: &str =
+    "\"sf__Id\",\"sf__Created\",Key__c\n\"a01\",\"true\",\"1\"\n\"a02\",\"true\",\"2\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_cut_off_is_downloaded_again_and_told_once() {
+    let mut cut = line("successfulResults", "200 OK", WRITTEN);
+    cut.answer.truncate(cut.answer.len() - 12);
+    let server = serve(vec![
+        cut,
+        line("successfulResults", "200 OK", WRITTEN),
+        line("failedResults", "200 OK", ""),
+        line("unprocessedrecords", "204 No Content", ""),
+    ])
+    .await;
+    let target = server.target().await;
+    let told = results(jobs(&target), &plan(), "750", 2).await.unwrap();
+    assert_eq!(count(&told, created), 2);
+    assert_eq!(server.calls("successfulResults"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_come_late_are_waited_for() {
+    let server = serve(vec![
+        line("successfulResults", "200 OK", ""),
+        line("failedResults", "200 OK", ""),
+        line("unprocessedrecords", "200 OK", ""),
+        line("successfulResults", "200 OK", WRITTEN),
+        line("failedResults", "200 OK", ""),
+        line("unprocessedrecords", "200 OK", ""),
+    ])
+    .await;
+    let target = server.target().await;
+    let told = results(jobs(&target), &plan(), "750", 2).await.unwrap();
+    assert_eq!(count(&told, created), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_not_followed() {
+    let server = serve(vec![line("query", "302 Found", "")]).await;
+    let target = server.target().await;
+    let failure = target.count("Account", &CountScope::All).await.unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::Usage, "wrong_instance_url")
+    );
+    assert_eq!(server.calls(""), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_place_of_json_is_told_as_what_it_is() {
+    let page = "<html><head><title>Maintenance</title></head></html>";
+    let server = serve(
+        (0..5)
+            .map(|_| line("query", "503 Service Unavailable", page))
+            .chain([line("query", "200 OK", page)])
+            .collect(),
+    )
+    .await;
+    let target = server.target().await;
+    let ask = || target.count("Account", &CountScope::All);
+    let failure = ask().await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Retry);
+    assert!(failure.message.contains("\"Maintenance\""), "{failure}");
+    assert_eq!(ask().await.unwrap_err().code, "unreadable_answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_of_the_future_is_not_taken_for_one_we_know() {
+    let server = serve(vec![
+        line("jobs/ingest/750", "200 OK", r#"{"id":"750","state":"Resting"}"#),
+        line(
+            "jobs/ingest/750",
+            "200 OK",
+            r#"{"id":"750","state":"Failed","errorMessage":"InvalidBatch : Field name not found : X","apiVersion":66.0}"#,
+        ),
+    ])
+    .await;
+    let target = server.target().await;
+    let status = || jobs(&target).status("750");
+    assert_eq!(status().await.unwrap_err().code, "unknown_state");
+    let reason = Some("InvalidBatch : Field name not found : X".to_owned());
+    assert_eq!(status().await, Ok(JobStatus::Ended { reason }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_that_had_to_log_in_for_too_long_is_not_sent() {
+    let mut slow = line("oauth2/token", "200 OK", r#"{"access_token":"00Dx!new"}"#);
+    slow.after = Duration::from_millis(1_100);
+    let expired = r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#;
+    let server = serve(vec![
+        line("PATCH", "401 Unauthorized", expired),
+        slow,
+        line("PATCH", "200 OK", "{}"),
+    ])
+    .await;
+    let settings = SalesforceSettings {
+        instance_url: server.url.clone(),
+        access_token: Some(Secret::new("00Dx!old")),
+        client_id: Some("app".to_owned()),
+        client_secret: Some(Secret::new("secret")),
+        api_version: "66.0".to_owned(),
+    };
+    let target = salesforce_target("org", &settings).await.unwrap();
+    let failure = jobs(&target).close("750").await.unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::Retry, "too_late")
+    );
+    assert_eq!(server.calls("PATCH"), 1);
+    // The login is kept, so that the next try is in time.
+    jobs(&target).close("750").await.unwrap();
+    assert_eq!(server.calls("oauth2"), 1);
+}

@@ -1,0 +1,76 @@
+//! Cuts an object into slices by looks at single keys: along an indexed integer key, or by the keys of records here and there.
+//! Views, queries and tables without row numbers are one slice at first; reading cuts it.
+
+use connector::{Sizing, SourceObject, Split};
+use model::Failure;
+
+use super::database::Database;
+use super::details::Details;
+use super::kind::Kind;
+use super::value::Value;
+use super::{sample, walk};
+use crate::split::{Cursor, KeySlice, stretch};
+
+/// What a value takes in a batch, about, where nothing tells.
+const WIDTH: usize = 16;
+
+pub(super) async fn split(
+    database: &Database,
+    object: &SourceObject,
+    cursor: Option<&serde_json::Value>,
+    sizing: Sizing,
+) -> Result<Split, Failure> {
+    let details = Details::of(object)?;
+    if details.order.is_empty() {
+        return Ok(Split {
+            slices: vec![KeySlice::<Value>::Whole.slice()?],
+            cursor: None,
+        });
+    }
+    let from = match cursor.map(Cursor::<Value>::parse).transpose()? {
+        Some(Cursor::Nulls) => {
+            return Ok(Split {
+                slices: vec![KeySlice::<Value>::Nulls.slice()?],
+                cursor: None,
+            });
+        }
+        Some(Cursor::At(key)) => Some(key),
+        None => None,
+    };
+    let (cuts, last) = cuts(database, object, &details, from.as_deref(), sizing).await?;
+    stretch(from, cuts, last, details.nullable(), sizing.slices)
+}
+
+/// The next cuts, and whether there are no others.
+async fn cuts(
+    database: &Database,
+    object: &SourceObject,
+    details: &Details,
+    from: Option<&[Value]>,
+    sizing: Sizing,
+) -> Result<(Vec<Vec<Value>>, bool), Failure> {
+    if !details.table {
+        return Ok((vec![], true));
+    }
+    let fitting = sizing.bytes / (object.schema.fields().len().max(1) * WIDTH);
+    let records = sizing.records.min(fitting as u64).max(1);
+    let mut session = database.begin().await?;
+    if details.indexed && integer_order(object, details) {
+        walk::cuts(&mut session, details, from, records, sizing.slices).await
+    } else if let Some(row_number) = &details.row_number {
+        sample::cuts(&mut session, details, row_number, from, records, sizing.slices).await
+    } else {
+        Ok((vec![], true))
+    }
+}
+
+fn integer_order(object: &SourceObject, details: &Details) -> bool {
+    match details.order.as_slice() {
+        [_] if details.by_row_number(object) => true,
+        [single] => object
+            .schema
+            .index_of(&single.name)
+            .is_ok_and(|place| details.kinds.get(place) == Some(&Kind::Integer)),
+        _ => false,
+    }
+}
