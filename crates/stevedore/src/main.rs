@@ -16,6 +16,8 @@ use crate::args::Cli;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    // One TLS provider for all clients; a second installation is refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::of_usage(&error),

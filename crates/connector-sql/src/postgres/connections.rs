@@ -160,7 +160,11 @@ impl Session<'_> {
     /// The one text that a statement returns.
     pub(crate) async fn text(&mut self, sql: &str) -> Result<Option<String>, Failure> {
         let rows = self.texts(sql).await?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+        Ok(rows
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next())
+            .flatten())
     }
 
     pub(crate) fn failure(&self, error: &sqlx::Error) -> Failure {

@@ -95,7 +95,10 @@ fn built_in(native: &Native) -> Result<Carried, String> {
         "numeric" => Ok(numeric(native.modifier)),
         "date" => plain(DataType::Date32, "date"),
         "time" => plain(DataType::Time64(TimeUnit::Microsecond), "time"),
-        "timestamp" => plain(DataType::Timestamp(TimeUnit::Microsecond, None), "timestamp"),
+        "timestamp" => plain(
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+            "timestamp",
+        ),
         "timestamptz" => plain(
             DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
             "timestamptz",

@@ -138,9 +138,13 @@ impl Rows {
     }
 
     /// The records, and those rejected.
-    pub(crate) fn finish(self, naming: &Naming<'_>) -> Result<(RecordBatch, Vec<Refusal>), Failure> {
-        let broken =
-            |error: arrow::error::ArrowError| Failure::bug(format!("a batch does not add up: {error}"));
+    pub(crate) fn finish(
+        self,
+        naming: &Naming<'_>,
+    ) -> Result<(RecordBatch, Vec<Refusal>), Failure> {
+        let broken = |error: arrow::error::ArrowError| {
+            Failure::bug(format!("a batch does not add up: {error}"))
+        };
         let arrays = self
             .columns
             .into_iter()

@@ -39,7 +39,12 @@ pub(crate) fn hard_limit(budget: usize) -> usize {
 }
 
 /// A slice that can be neither cut nor read.
-pub(crate) fn too_large(object: &str, key: Option<String>, bytes: usize, keyed: bool) -> model::Failure {
+pub(crate) fn too_large(
+    object: &str,
+    key: Option<String>,
+    bytes: usize,
+    keyed: bool,
+) -> model::Failure {
     let failure = model::Failure::chunk(
         "chunk_too_large",
         match &key {

@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn many_records_between_two_points_are_cut_by_counting() {
-        let cuts = candidates(&points(&[0, 100], 1_000.0), 100.0, |a, b, n| between(*a, *b, n));
+        let cuts = candidates(&points(&[0, 100], 1_000.0), 100.0, |a, b, n| {
+            between(*a, *b, n)
+        });
         assert_eq!(cuts.len(), 10, "nine inside, and the end");
         let without = candidates(&points(&[0, 100, 200], 1_000.0), 100.0, |_, _, _| vec![]);
         assert_eq!(without, [100, 200]);

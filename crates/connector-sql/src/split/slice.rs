@@ -118,7 +118,10 @@ mod tests {
             to: None,
         };
         let stored = slice.slice().unwrap();
-        assert_eq!(stored.0.to_string(), r#"{"range":{"from":["a"],"to":null}}"#);
+        assert_eq!(
+            stored.0.to_string(),
+            r#"{"range":{"from":["a"],"to":null}}"#
+        );
         assert_eq!(KeySlice::parse(&stored).unwrap(), slice);
         let damaged = Slice(serde_json::json!({"rnage": {}}));
         assert_eq!(

@@ -39,7 +39,9 @@ impl Database {
             return Err(invalid("the connection's url is not one of a SQLite file"));
         }
         if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(invalid("a database in memory can't be shared by the services"));
+            return Err(invalid(
+                "a database in memory can't be shared by the services",
+            ));
         }
         Ok(Self {
             name: name.to_owned(),
@@ -86,11 +88,16 @@ impl Database {
         };
         session.execute("begin").await?;
         let encoding = session.rows("pragma encoding", &[]).await?;
-        let encoding = encoding.first().and_then(|row| row.try_get::<String, _>(0).ok());
+        let encoding = encoding
+            .first()
+            .and_then(|row| row.try_get::<String, _>(0).ok());
         if encoding.as_deref() != Some("UTF-8") {
             return Err(Failure::usage(
                 "unsupported_encoding",
-                format!("the file holds its text as {}", encoding.unwrap_or_default()),
+                format!(
+                    "the file holds its text as {}",
+                    encoding.unwrap_or_default()
+                ),
             )
             .connection(&self.name)
             .hint("make a copy in UTF-8: sqlite3 old.db .dump | sqlite3 new.db"));

@@ -96,8 +96,9 @@ async fn query_result(session: &mut Session<'_>, query: &str) -> Result<Shape, F
     let view = format!("create temp view stevedore_query as select * from {relation}");
     let invalid = |failure: Failure| {
         if failure.code == "schema_changed" {
-            Failure::usage("invalid_query", failure.message)
-                .hint("run the query by hand in the source; it is read as `select * from (<query>)`")
+            Failure::usage("invalid_query", failure.message).hint(
+                "run the query by hand in the source; it is read as `select * from (<query>)`",
+            )
         } else {
             failure
         }
@@ -255,7 +256,12 @@ async fn observed(
 /// The columns that hold no null: declared so, or the row number itself. Other primary keys of SQLite may be null, unless there are no row numbers.
 fn never_null(shape: &Shape) -> Vec<bool> {
     let numbered = shape.table.as_ref().map(|(_, numbered)| *numbered);
-    let single = shape.columns.iter().filter(|column| column.primary > 0).count() == 1;
+    let single = shape
+        .columns
+        .iter()
+        .filter(|column| column.primary > 0)
+        .count()
+        == 1;
     shape
         .columns
         .iter()
@@ -281,7 +287,9 @@ fn key_places(
         }
     }
     if places.is_empty() {
-        places = (0..columns.len()).filter(|place| columns[*place].primary > 0).collect();
+        places = (0..columns.len())
+            .filter(|place| columns[*place].primary > 0)
+            .collect();
         places.sort_by_key(|place| columns[*place].primary);
     }
     Ok(places)

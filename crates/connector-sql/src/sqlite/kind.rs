@@ -110,9 +110,7 @@ fn decimal(sizes: &str) -> Kind {
         Some(size) => size.parse::<i8>().ok(),
     };
     match (precision, scale) {
-        (Some(precision @ 1..=38), Some(scale @ 0..))
-            if scale.unsigned_abs() <= precision =>
-        {
+        (Some(precision @ 1..=38), Some(scale @ 0..)) if scale.unsigned_abs() <= precision => {
             Kind::Decimal(precision, scale)
         }
         _ => Kind::Number,

@@ -4,7 +4,8 @@
 use crate::calendar::{self, MICROS_PER_DAY};
 use crate::rows::Unfit;
 
-const WAY_OUT: &str = "correct it in the source, or carry the column as text by a `query` (`cast(x as text)`)";
+const WAY_OUT: &str =
+    "correct it in the source, or carry the column as text by a `query` (`cast(x as text)`)";
 
 /// Days since 1970. A time of day is allowed where it is midnight.
 pub(super) fn date(text: &str) -> Result<i32, Unfit> {
@@ -36,7 +37,11 @@ fn not(what: &str, example: &str, text: &str) -> Unfit {
         "time" => "not_a_time",
         _ => "not_a_timestamp",
     };
-    Unfit::value(code, format!("it is no {what} like {example}; {WAY_OUT}"), text)
+    Unfit::value(
+        code,
+        format!("it is no {what} like {example}; {WAY_OUT}"),
+        text,
+    )
 }
 
 fn too_precise(text: &str) -> Unfit {
@@ -59,7 +64,11 @@ fn parsed(text: &str) -> Option<Result<i64, Unfit>> {
     };
     if rest.is_empty() {
         let fits = calendar::is_carried(days);
-        return Some(if fits { Ok(days * MICROS_PER_DAY) } else { Err(year_out_of_range()) });
+        return Some(if fits {
+            Ok(days * MICROS_PER_DAY)
+        } else {
+            Err(year_out_of_range())
+        });
     }
     let rest = rest.strip_prefix(['T', ' '])?;
     let (time, ahead) = zone(rest)?;
@@ -68,7 +77,11 @@ fn parsed(text: &str) -> Option<Result<i64, Unfit>> {
     };
     let total = days * MICROS_PER_DAY + micros - ahead;
     let fits = calendar::is_carried(total.div_euclid(MICROS_PER_DAY));
-    Some(if fits { Ok(total) } else { Err(year_out_of_range()) })
+    Some(if fits {
+        Ok(total)
+    } else {
+        Err(year_out_of_range())
+    })
 }
 
 fn day_of(text: &str) -> Option<i64> {
@@ -76,7 +89,11 @@ fn day_of(text: &str) -> Option<i64> {
     if bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }
-    calendar::days(number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?)
+    calendar::days(
+        number(&text[..4])?,
+        number(&text[5..7])?,
+        number(&text[8..])?,
+    )
 }
 
 /// Splits a zone off; microseconds that it is ahead of UTC.
@@ -120,7 +137,9 @@ fn clock(text: &str) -> Option<Option<i64>> {
         return Some(None);
     }
     let micros: i64 = format!("{fraction:0<6}").parse().ok()?;
-    Some(Some((hours * 3_600 + minutes * 60 + seconds) * 1_000_000 + micros))
+    Some(Some(
+        (hours * 3_600 + minutes * 60 + seconds) * 1_000_000 + micros,
+    ))
 }
 
 fn number(text: &str) -> Option<i64> {
@@ -153,8 +172,19 @@ mod tests {
     #[test]
     fn what_is_no_moment_is_refused() {
         for text in [
-            "", "2023-02-29", "0000-01-01", "2023-1-1", "2023-12-31X12:00", "2023-12-31 24:00:00", "2023-12-31 12:00:60",
-            "2023-12-31 12:00:00.1234567", "31.12.2023", "2023-12-31 12:00:00 Europe", "1703980800", "２０２３-12-31", "0001-01-01 00:00+10:00",
+            "",
+            "2023-02-29",
+            "0000-01-01",
+            "2023-1-1",
+            "2023-12-31X12:00",
+            "2023-12-31 24:00:00",
+            "2023-12-31 12:00:60",
+            "2023-12-31 12:00:00.1234567",
+            "31.12.2023",
+            "2023-12-31 12:00:00 Europe",
+            "1703980800",
+            "２０２３-12-31",
+            "0001-01-01 00:00+10:00",
         ] {
             assert!(instant(text).is_err(), "{text}");
         }

@@ -73,7 +73,11 @@ pub(super) fn bound(details: &Details, comparison: &str, key: &[Value]) -> Strin
     if let ([column], [value]) = (columns.as_slice(), values.as_slice()) {
         return format!("{column} {comparison} {value}");
     }
-    format!("({}) {comparison} ({})", columns.join(","), values.join(","))
+    format!(
+        "({}) {comparison} ({})",
+        columns.join(","),
+        values.join(",")
+    )
 }
 
 /// Conditions that find the records with these keys by an index, some more perhaps; none where only a look at every record tells.

@@ -63,9 +63,10 @@ fn not_of(kind: Kind, value: &Value) -> Unfit {
         Kind::Boolean => ("not_a_boolean", "0 and 1"),
         Kind::Date => ("not_a_date", "dates, as text like 2024-12-31"),
         Kind::Time => ("not_a_time", "times, as text like 23:59:59"),
-        Kind::Timestamp | Kind::TimestampTz => {
-            ("not_a_timestamp", "timestamps, as text like 2024-12-31 23:59:59")
-        }
+        Kind::Timestamp | Kind::TimestampTz => (
+            "not_a_timestamp",
+            "timestamps, as text like 2024-12-31 23:59:59",
+        ),
         Kind::Decimal(..) | Kind::Number => ("not_a_number", "decimal numbers"),
     };
     Unfit::value(

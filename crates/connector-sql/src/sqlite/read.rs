@@ -106,7 +106,12 @@ async fn by_keys(
             }
             if bytes > hard_limit(budget) {
                 let key = keys.first().cloned();
-                return Err(too_large(&object.object.name, key, hard_limit(budget), true));
+                return Err(too_large(
+                    &object.object.name,
+                    key,
+                    hard_limit(budget),
+                    true,
+                ));
             }
             if ended {
                 break;
@@ -230,10 +235,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn finish(
-        self,
-        only: Option<&HashSet<&str>>,
-    ) -> Result<(RecordBatch, Vec<Refusal>), Failure> {
+    fn finish(self, only: Option<&HashSet<&str>>) -> Result<(RecordBatch, Vec<Refusal>), Failure> {
         let named = self.details.by_row_number(self.object);
         self.rows.finish(&Naming {
             key: &self.object.key,
@@ -294,7 +296,9 @@ async fn ranges(
     let KeySlice::Range { from, to } = slice else {
         return Ok(None);
     };
-    let names: Vec<String> = (0..details.order.len()).map(|n| format!("s.k{n}")).collect();
+    let names: Vec<String> = (0..details.order.len())
+        .map(|n| format!("s.k{n}"))
+        .collect();
     let keys: Vec<String> = details
         .columns()
         .iter()

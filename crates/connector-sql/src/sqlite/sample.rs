@@ -30,8 +30,12 @@ pub(super) async fn cuts(
 ) -> Result<(Vec<Vec<Value>>, bool), Failure> {
     let number = format!("q.{}", quoted(row_number));
     let table = &details.relation;
-    let first = session.integer(&format!("select min({number}) from {table} q")).await?;
-    let last = session.integer(&format!("select max({number}) from {table} q")).await?;
+    let first = session
+        .integer(&format!("select min({number}) from {table} q"))
+        .await?;
+    let last = session
+        .integer(&format!("select max({number}) from {table} q"))
+        .await?;
     let (Some(first), Some(last)) = (first, last) else {
         return Ok((vec![], true));
     };
@@ -49,7 +53,10 @@ pub(super) async fn cuts(
     }
     let mut conditions = predicate::not_null(details);
     conditions.push("true".to_owned());
-    let beyond = from.map_or_else(|| "1".to_owned(), |from| predicate::bound(details, ">", from));
+    let beyond = from.map_or_else(
+        || "1".to_owned(),
+        |from| predicate::bound(details, ">", from),
+    );
     let columns = details.columns().join(",");
     let sql = format!(
         "with looks(place) as (values {list}), \

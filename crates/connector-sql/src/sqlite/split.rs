@@ -58,7 +58,15 @@ async fn cuts(
     if details.indexed && integer_order(object, details) {
         walk::cuts(&mut session, details, from, records, sizing.slices).await
     } else if let Some(row_number) = &details.row_number {
-        sample::cuts(&mut session, details, row_number, from, records, sizing.slices).await
+        sample::cuts(
+            &mut session,
+            details,
+            row_number,
+            from,
+            records,
+            sizing.slices,
+        )
+        .await
     } else {
         Ok((vec![], true))
     }

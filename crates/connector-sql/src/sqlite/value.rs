@@ -128,7 +128,11 @@ mod tests {
             Value::Blob(vec![0, 1]),
         ] {
             let stored = serde_json::to_string(&value).unwrap();
-            assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), value, "{stored}");
+            assert_eq!(
+                serde_json::from_str::<Value>(&stored).unwrap(),
+                value,
+                "{stored}"
+            );
         }
     }
 }

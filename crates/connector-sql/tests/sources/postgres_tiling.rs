@@ -45,7 +45,10 @@ async fn tiles_in_every_state(database: Arc<Database>, columns: &str, select: &s
     for (state, sql) in [
         ("bare", "select 1"),
         ("analysed", "analyze t"),
-        ("indexed", &*format!("create index on t ({})", key.join(","))),
+        (
+            "indexed",
+            &*format!("create index on t ({})", key.join(",")),
+        ),
     ] {
         database.run(sql).await;
         let described = database.describe(&object).await;
@@ -204,7 +207,9 @@ async fn slices_are_about_as_large_as_wanted() {
 async fn a_slice_is_cut_flat_and_not_one_by_one() {
     with_database(|database| async move {
         table(&database, "k text not null", "md5(i::text)").await;
-        let described = database.describe(&object(("query", "select * from t"), &["k"])).await;
+        let described = database
+            .describe(&object(("query", "select * from t"), &["k"]))
+            .await;
         let source = database.source().await;
         let slices = plan(&source, &described, 150).await;
         let all = read(&source, &described, slices, 4_000).await;
@@ -220,13 +225,29 @@ async fn records_are_read_again_by_their_keys() {
         for (columns, select, key) in [
             ("k int not null", "i", &["k"][..]),
             ("k int", "nullif(i % 100, 0)", &["k"]),
-            ("k text", "case i % 4 when 0 then 'null' when 1 then null else 'a''\\' || i end", &["k"]),
-            ("k timestamptz", "'2024-01-01'::timestamptz + i * interval '1.000001 s'", &["k"]),
+            (
+                "k text",
+                "case i % 4 when 0 then 'null' when 1 then null else 'a''\\' || i end",
+                &["k"],
+            ),
+            (
+                "k timestamptz",
+                "'2024-01-01'::timestamptz + i * interval '1.000001 s'",
+                &["k"],
+            ),
             ("k bytea", "decode(md5(i::text), 'hex')", &["k"]),
             ("k float8", "random() * 1e20", &["k"]),
-            ("k interval", "make_interval(months => i % 14, days => i % 40, secs => i + 0.5)", &["k"]),
+            (
+                "k interval",
+                "make_interval(months => i % 14, days => i % 40, secs => i + 0.5)",
+                &["k"],
+            ),
             ("k numeric(12,3)", "i / 8.0", &["k"]),
-            ("a int, b char(4)", "nullif(i % 10, 3), nullif('b' || i % 30, 'b7')", &["a", "b"]),
+            (
+                "a int, b char(4)",
+                "nullif(i % 10, 3), nullif('b' || i % 30, 'b7')",
+                &["a", "b"],
+            ),
         ] {
             table(&database, columns, select).await;
             let described = database.describe(&object(("table", "t"), key)).await;

@@ -33,10 +33,18 @@ async fn tiles_in_every_state(columns: &str, select: &str, key: &[&str]) -> Vec<
     .await;
     let object = object(("table", "T"), key);
     let mut planned = vec![];
-    for sql in ["select 1", &*format!("create index x on t ({})", key.join(",")), "analyze"] {
+    for sql in [
+        "select 1",
+        &*format!("create index x on t ({})", key.join(",")),
+        "analyze",
+    ] {
         file.run(sql).await;
         let described = file.describe(&object).await;
-        planned.push(tiles(&file, &described, &format!("{sql} {columns} as {select}")).await.0);
+        planned.push(
+            tiles(&file, &described, &format!("{sql} {columns} as {select}"))
+                .await
+                .0,
+        );
     }
     planned
 }
@@ -93,11 +101,15 @@ async fn tables_without_a_key_go_by_their_row_numbers() {
     let all = read(&source, &described, slices, 1 << 20).await;
     assert_eq!(all.rejected.len(), 1);
     assert_eq!(all.rejected[0].key, "rowid 7");
-    let again = source.slice_of_keys(&described, &["rowid 7".into()]).unwrap();
+    let again = source
+        .slice_of_keys(&described, &["rowid 7".into()])
+        .unwrap();
     let again = read(&source, &described, vec![again], 1 << 20).await;
     assert_eq!(again.rejected, all.rejected);
     assert!(again.batches.iter().all(|batch| batch.num_rows() == 0));
-    let refused = source.slice_of_keys(&described, &["#1".into()]).unwrap_err();
+    let refused = source
+        .slice_of_keys(&described, &["#1".into()])
+        .unwrap_err();
     assert_eq!(refused.code, "no_key");
 }
 
@@ -115,7 +127,10 @@ async fn keys_without_row_numbers_queries_and_views_are_cut_by_reading() {
     assert!(described.key_is_unique);
     let (_, cut) = tiles(&file, &described, "without rowid").await;
     assert!((1..=3).contains(&cut), "{cut}");
-    let query = object(("query", "select n, k || l as \"KL\" from w -- all\n;"), &["kl"]);
+    let query = object(
+        ("query", "select n, k || l as \"KL\" from w -- all\n;"),
+        &["kl"],
+    );
     for object in [query, object(("table", "V"), &["kl"])] {
         let described = file.describe(&object).await;
         let (planned, cut) = tiles(&file, &described, "query").await;
@@ -154,7 +169,15 @@ async fn records_are_read_again_by_their_keys() {
            datetime('2020-01-01', i || ' minutes'), i / 7.0, randomblob(3), i / 4.0 from s",
     )
     .await;
-    for key in [&["i"][..], &["s"], &["d"], &["f"], &["b"], &["m"], &["i", "s"]] {
+    for key in [
+        &["i"][..],
+        &["s"],
+        &["d"],
+        &["f"],
+        &["b"],
+        &["m"],
+        &["i", "s"],
+    ] {
         let described = file.describe(&object(("table", "t"), key)).await;
         let source = file.source();
         let slices = plan(&source, &described, 300).await;
@@ -165,7 +188,11 @@ async fn records_are_read_again_by_their_keys() {
             let numbers = texts(batch, "n");
             keyed.extend(keys.iter().flatten().map(str::to_owned).zip(numbers));
         }
-        let wanted: Vec<String> = keyed.iter().step_by(31).map(|(key, _)| key.clone()).collect();
+        let wanted: Vec<String> = keyed
+            .iter()
+            .step_by(31)
+            .map(|(key, _)| key.clone())
+            .collect();
         let mut expected: Vec<i64> = keyed
             .iter()
             .filter(|(key, _)| wanted.contains(key))

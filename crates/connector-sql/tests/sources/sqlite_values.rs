@@ -34,13 +34,21 @@ async fn values_of_their_columns_types_are_carried() {
     let schema = &described.schema;
     assert_eq!(type_of(schema, "m"), DataType::Decimal128(10, 2));
     assert_eq!(type_of(schema, "any_"), DataType::Int64);
-    assert_eq!(type_of(schema, "dt"), DataType::Timestamp(TimeUnit::Microsecond, None));
+    assert_eq!(
+        type_of(schema, "dt"),
+        DataType::Timestamp(TimeUnit::Microsecond, None)
+    );
     assert_eq!(
         type_of(schema, "z"),
         DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))
     );
-    assert!(record::meta::is_number(schema.field_with_name("big").unwrap()));
-    assert_eq!(record::meta::native(schema.field_with_name("s").unwrap()), Some("nvarchar(20)"));
+    assert!(record::meta::is_number(
+        schema.field_with_name("big").unwrap()
+    ));
+    assert_eq!(
+        record::meta::native(schema.field_with_name("s").unwrap()),
+        Some("nvarchar(20)")
+    );
     for (column, first, third) in [
         ("i", "9223372036854775807", "-1"),
         ("r", "0.1", "5.0"),
@@ -80,7 +88,12 @@ async fn a_value_of_another_kind_rejects_its_record_alone() {
     let codes: BTreeMap<&str, (&str, &str)> = all
         .rejected
         .iter()
-        .map(|refusal| (refusal.key.as_str(), (refusal.code.as_str(), refusal.fields[0].as_str())))
+        .map(|refusal| {
+            (
+                refusal.key.as_str(),
+                (refusal.code.as_str(), refusal.fields[0].as_str()),
+            )
+        })
         .collect();
     let expected = BTreeMap::from([
         ("1", ("not_an_integer", "i")),
@@ -105,10 +118,18 @@ async fn a_value_of_another_kind_rejects_its_record_alone() {
     assert_eq!(codes, expected);
     let carried: usize = all.batches.iter().map(|batch| batch.num_rows()).sum();
     assert_eq!(carried, 2);
-    let first = all.rejected.iter().find(|refusal| refusal.key == "1").unwrap();
+    let first = all
+        .rejected
+        .iter()
+        .find(|refusal| refusal.key == "1")
+        .unwrap();
     assert_eq!(first.data["i"], "abc");
     assert_eq!(first.data["id"], 1);
-    assert!(first.message.contains("abc") && first.message.contains("query"), "{}", first.message);
+    assert!(
+        first.message.contains("abc") && first.message.contains("query"),
+        "{}",
+        first.message
+    );
 }
 
 #[tokio::test]
@@ -134,14 +155,20 @@ async fn queries_have_the_kinds_of_their_values() {
 
 #[tokio::test]
 async fn what_can_not_be_read_says_so() {
-    let file = File::new("create table things (id integer primary key, name text); create table \"a.b\" (x int)").await;
+    let file = File::new(
+        "create table things (id integer primary key, name text); create table \"a.b\" (x int)",
+    )
+    .await;
     let source = file.source();
     let failed = async |from: (&str, &str), key: &[&str]| {
         let failure = source.describe(&object(from, key)).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Usage, "{failure}");
         assert_eq!(failure.place.connection.as_deref(), Some("legacy"));
         assert_eq!(failure.place.object.as_deref(), Some("things"));
-        (failure.code.clone(), format!("{failure} {}", failure.hint.clone().unwrap_or_default()))
+        (
+            failure.code.clone(),
+            format!("{failure} {}", failure.hint.clone().unwrap_or_default()),
+        )
     };
     let (code, text) = failed(("table", "thigns"), &[]).await;
     assert_eq!(code, "unknown_table");
@@ -149,21 +176,49 @@ async fn what_can_not_be_read_says_so() {
     let (code, text) = failed(("table", "things"), &["nmae"]).await;
     assert_eq!(code, "unknown_column");
     assert!(text.contains("nmae") && text.contains("`name`"), "{text}");
-    assert_eq!(failed(("query", "select nope from things"), &[]).await.0, "invalid_query");
-    assert_eq!(failed(("query", "select 1; drop table things"), &[]).await.0, "invalid_query");
+    assert_eq!(
+        failed(("query", "select nope from things"), &[]).await.0,
+        "invalid_query"
+    );
+    assert_eq!(
+        failed(("query", "select 1; drop table things"), &[])
+            .await
+            .0,
+        "invalid_query"
+    );
     assert_eq!(failed(("file", "x.csv"), &[]).await.0, "unfit_source");
-    assert!(source.describe(&object(("table", "A.B"), &[])).await.is_ok());
+    assert!(
+        source
+            .describe(&object(("table", "A.B"), &[]))
+            .await
+            .is_ok()
+    );
 
     let missing = sqlite_source("legacy", &settings("sqlite:///nowhere/none.db")).unwrap();
-    let failure = missing.describe(&object(("table", "t"), &[])).await.unwrap_err();
-    assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::PauseRun, "unreachable"));
+    let failure = missing
+        .describe(&object(("table", "t"), &[]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::PauseRun, "unreachable")
+    );
     assert!(failure.message.contains("/nowhere/none.db"));
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not.db");
-    std::fs::write(&path, "this is no database, though it is long enough to be taken for one at first sight ".repeat(20)).unwrap();
-    let other = sqlite_source("legacy", &settings(&format!("sqlite://{}", path.display()))).unwrap();
-    let failure = other.describe(&object(("table", "t"), &[])).await.unwrap_err();
+    std::fs::write(
+        &path,
+        "this is no database, though it is long enough to be taken for one at first sight "
+            .repeat(20),
+    )
+    .unwrap();
+    let other =
+        sqlite_source("legacy", &settings(&format!("sqlite://{}", path.display()))).unwrap();
+    let failure = other
+        .describe(&object(("table", "t"), &[]))
+        .await
+        .unwrap_err();
     assert_eq!(failure.code, "source_damaged", "{failure}");
 
     for url in ["postgres://x", "sqlite::memory:", "sqlite:///x?mode=never"] {
@@ -172,7 +227,11 @@ async fn what_can_not_be_read_says_so() {
     }
 
     let wide = File::new("pragma encoding = 'UTF-16le'; create table t (x text)").await;
-    let failure = wide.source().describe(&object(("table", "t"), &[])).await.unwrap_err();
+    let failure = wide
+        .source()
+        .describe(&object(("table", "t"), &[]))
+        .await
+        .unwrap_err();
     assert_eq!(failure.code, "unsupported_encoding");
 }
 
@@ -186,12 +245,27 @@ async fn a_source_that_changed_or_is_too_large_is_noticed() {
     let described = file.describe(&object(("table", "t"), &["k"])).await;
     let source = file.source();
     let slices = crate::support::plan(&source, &described, 1_000).await;
-    let failure = source.read(&described, &slices[0], 2_000).await.unwrap_err();
-    assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::FailChunk, "chunk_too_large"));
+    let failure = source
+        .read(&described, &slices[0], 2_000)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::FailChunk, "chunk_too_large")
+    );
     assert_eq!(failure.place.key.as_deref(), Some("7"));
     assert!(failure.hint.is_some());
-    assert!(matches!(source.read(&described, &slices[0], 1 << 20).await.unwrap(), Read::Whole { .. }));
+    assert!(matches!(
+        source.read(&described, &slices[0], 1 << 20).await.unwrap(),
+        Read::Whole { .. }
+    ));
     file.run("alter table t rename column s to other").await;
-    let failure = source.read(&described, &slices[0], 1 << 20).await.unwrap_err();
-    assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::PauseRun, "schema_changed"));
+    let failure = source
+        .read(&described, &slices[0], 1 << 20)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::PauseRun, "schema_changed")
+    );
 }

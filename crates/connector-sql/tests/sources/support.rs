@@ -41,7 +41,9 @@ impl Database {
     }
 
     pub(crate) async fn source(&self) -> Arc<dyn Source> {
-        postgres_source("legacy", &settings(&self.url)).await.unwrap()
+        postgres_source("legacy", &settings(&self.url))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn describe(&self, object: &Object) -> SourceObject {
@@ -115,7 +117,9 @@ pub(crate) async fn plan(
             continue;
         }
         slices.extend(split.slices.iter().map(stored));
-        cursor = split.cursor.map(|cursor| serde_json::from_str(&cursor.to_string()).unwrap());
+        cursor = split
+            .cursor
+            .map(|cursor| serde_json::from_str(&cursor.to_string()).unwrap());
         if cursor.is_none() {
             return slices;
         }
@@ -144,10 +148,15 @@ impl All {
             .iter()
             .flat_map(|batch| {
                 let column = batch.column_by_name("n").unwrap();
-                let column = arrow::compute::cast(column, &arrow::datatypes::DataType::Int64).unwrap();
+                let column =
+                    arrow::compute::cast(column, &arrow::datatypes::DataType::Int64).unwrap();
                 column.as_primitive::<Int64Type>().values().to_vec()
             })
-            .chain(self.rejected.iter().map(|refusal| refusal.data["n"].as_i64().unwrap()))
+            .chain(
+                self.rejected
+                    .iter()
+                    .map(|refusal| refusal.data["n"].as_i64().unwrap()),
+            )
             .collect();
         numbers.sort_unstable();
         numbers

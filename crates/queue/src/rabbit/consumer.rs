@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lapin::options::QueueDeleteOptions;
 use lapin::types::ShortString;
 use lapin::{Acker, BasicProperties};
 use model::ControlMessage;
@@ -178,16 +177,7 @@ impl Drop for RabbitControl {
         }
         if let Ok(runtime) = Handle::try_current() {
             let (shared, queue) = (Arc::clone(&self.shared), self.queue.clone());
-            runtime.spawn(async move {
-                let live = shared.consumer.live().await.ok()?;
-                let channel = live.channel().await.ok()?;
-                channel
-                    .queue_delete(queue.clone(), QueueDeleteOptions::default())
-                    .await
-                    .ok()?;
-                // Not before: what is still listed is deleted when the broker is closed.
-                shared.listeners().remove(&queue).then_some(())
-            });
+            runtime.spawn(async move { shared.delete_listener(queue).await });
         }
     }
 }

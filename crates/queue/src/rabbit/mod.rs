@@ -12,19 +12,18 @@ mod receipt;
 mod settings;
 mod shared;
 mod subscription;
+mod tidy;
 mod topology;
 mod trouble;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::ShortString;
 use model::{ControlMessage, Envelope};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
 pub use self::settings::RabbitSettings;
 
@@ -42,8 +41,6 @@ use crate::{Broker, Consumer, ControlConsumer, DeadLetter, Error, Queue, readabl
 
 /// A broker that refuses us this often in a row means it; waiting longer would only hide a wrong password.
 const REFUSALS: u32 = 3;
-/// Time to delete the queues of listeners when we leave; they expire anyway.
-const TIDYING: Duration = Duration::from_secs(2);
 
 /// A RabbitMQ broker. Clones share its connections.
 #[derive(Clone)]
@@ -83,33 +80,7 @@ impl RabbitMq {
     /// Deletes the exchanges and queues of this prefix that have fixed names, and those that were used through this
     /// broker. For tests, and for leaving a shared broker clean: messages in them are lost.
     pub async fn delete_topology(&self) -> Result<(), Error> {
-        let shared = &self.shared;
-        let mut queues = shared.topology.fixed();
-        queues.extend(shared.known().iter().cloned());
-        queues.extend(shared.listeners().iter().cloned());
-        let exchanges = [shared.topology.dead(), shared.topology.control()];
-        let live = shared.publisher.live().await?;
-        let lasting = |error: lapin::Error, name: &ShortString| Error::Topology {
-            name: name.to_string(),
-            reason: error.to_string(),
-        };
-        for name in queues {
-            let channel = live.channel().await.map_err(|e| lasting(e, &name))?;
-            channel
-                .queue_delete(name.clone(), QueueDeleteOptions::default())
-                .await
-                .map_err(|e| lasting(e, &name))?;
-            live.forget(name.as_str());
-        }
-        for name in exchanges {
-            let channel = live.channel().await.map_err(|e| lasting(e, &name))?;
-            channel
-                .exchange_delete(name.clone(), ExchangeDeleteOptions::default())
-                .await
-                .map_err(|e| lasting(e, &name))?;
-            live.forget(name.as_str());
-        }
-        Ok(())
+        self.shared.delete_all().await
     }
 }
 
@@ -254,20 +225,7 @@ impl Broker for RabbitMq {
 
     async fn close(&self) {
         let shared = &self.shared;
-        let listeners: Vec<_> = std::mem::take(&mut *shared.listeners())
-            .into_iter()
-            .collect();
-        let tidy = async {
-            let live = shared.publisher.live().await.ok()?;
-            let channel = live.channel().await.ok()?;
-            for queue in listeners {
-                let options = QueueDeleteOptions::default();
-                channel.queue_delete(queue, options).await.ok()?;
-            }
-            Some(())
-        };
-        // What is left behind expires.
-        let _ = timeout(TIDYING, tidy).await;
+        shared.delete_listeners().await;
         tokio::join!(shared.consumer.close(), shared.publisher.close());
     }
 }

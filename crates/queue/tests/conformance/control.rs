@@ -3,28 +3,10 @@
 
 use std::sync::Arc;
 
-use model::{ControlAction, ControlMessage};
-use queue::{Broker, ControlConsumer, ControlDelivery, Error};
+use queue::{Broker, ControlConsumer, Error};
 use tokio::time::timeout;
 
-use crate::bed::{A_WHILE, SOON};
-
-pub(crate) fn stop(run: &str) -> ControlMessage {
-    ControlMessage {
-        action: ControlAction::Stop,
-        run: run.into(),
-        by: Some("ops".into()),
-        reason: Some("wrong file".into()),
-        drain: false,
-    }
-}
-
-pub(crate) async fn heard(listener: &mut Box<dyn ControlConsumer>) -> ControlDelivery {
-    timeout(SOON, listener.next())
-        .await
-        .expect("a control message in time")
-        .expect("a control message")
-}
+use crate::support::{A_WHILE, heard, stop};
 
 async fn silent(listener: &mut Box<dyn ControlConsumer>) {
     let more = timeout(A_WHILE, listener.next()).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::Kind;
 use queue::{Broker, Queue};
 
-use crate::bed::{DELIVERY_LIMIT, load, message, next, nothing_more, until};
+use crate::support::{DELIVERY_LIMIT, load, message, next, nothing_more, until};
 
 async fn count(broker: &Arc<dyn Broker>) -> Result<usize, queue::Error> {
     Ok(broker.dead_letters(100).await?.len())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue::{Broker, Queue};
 use tokio::time::timeout;
 
-use crate::bed::{message, next, nothing_more, number, until};
+use crate::support::{message, next, nothing_more, number, until};
 
 pub(crate) async fn what_is_acknowledged_does_not_come_back(broker: Arc<dyn Broker>) {
     broker.publish(&Queue::Extract, message(1)).await.unwrap();

@@ -10,8 +10,7 @@ use model::ControlAction;
 use queue::Queue;
 use tokio::time::Instant;
 
-use crate::bed::{MAX_BODY, SOON, message, next, nothing_more, rabbitmq, until, url};
-use crate::control::heard;
+use crate::support::{MAX_BODY, SOON, heard, message, next, nothing_more, rabbitmq, until, url};
 
 struct Foreign {
     channel: lapin::Channel,

@@ -1,20 +1,18 @@
 //! Connections that break under publishers and consumers, in the middle of traffic.
 //! What was confirmed arrives; what was not acknowledged arrives again and says so.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::Secret;
 use queue::{Broker, Error, Queue, RabbitMq, RabbitSettings};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::bed::{SOON, finish, message, next, number, settings, until, url};
-use crate::control::{heard, stop};
 use crate::proxy::Proxy;
-use crate::traffic::Tally;
+use crate::support::{
+    SOON, finish, heard, message, next, settings, stop, through_trouble, until, url,
+};
 
 /// The broker's URL with the proxy's address in place of its own, and its own address.
 fn through(address: std::net::SocketAddr) -> (String, String) {
@@ -56,77 +54,6 @@ async fn behind_a_proxy<F>(
     finish(broker, settings, case).await;
 }
 
-/// Publishes and consumes until at least `least` messages are through and `done` is set; then checks that every
-/// confirmed message was handled. Says how many deliveries were redeliveries.
-pub(crate) async fn traffic(broker: &RabbitMq, least: i64, done: Arc<AtomicBool>) -> usize {
-    let next_number = Arc::new(AtomicI64::new(0));
-    let mut publishers = JoinSet::new();
-    for _ in 0..6 {
-        let (broker, done, next_number) = (broker.clone(), done.clone(), next_number.clone());
-        publishers.spawn(async move {
-            let mut confirmed = Vec::new();
-            loop {
-                let number = next_number.fetch_add(1, Ordering::SeqCst);
-                if number >= least && done.load(Ordering::SeqCst) {
-                    return confirmed;
-                }
-                broker
-                    .publish(&Queue::Transform, message(number))
-                    .await
-                    .expect("confirmed within the patience");
-                confirmed.push(number);
-            }
-        });
-    }
-    let handled = Tally::default();
-    let redelivered = Arc::new(AtomicI64::new(0));
-    let mut consumers = JoinSet::new();
-    for _ in 0..3 {
-        let mut consumer = broker.consume(&Queue::Transform, 5).await.unwrap();
-        let (handled, redelivered) = (handled.clone(), redelivered.clone());
-        consumers.spawn(async move {
-            loop {
-                let delivery = consumer.next().await.expect("consumers don't give up");
-                let number = number(&delivery);
-                redelivered.fetch_add(i64::from(delivery.redelivered), Ordering::SeqCst);
-                // Some work, so that connections break while messages are in hand.
-                sleep(Duration::from_millis(3)).await;
-                match delivery.ack().await {
-                    Ok(()) => *handled.lock().unwrap().entry(number).or_default() += 1,
-                    Err(error) => assert_eq!(error, Error::Lost),
-                }
-            }
-        });
-    }
-    let mut confirmed = BTreeMap::new();
-    while let Some(numbers) = publishers.join_next().await {
-        confirmed.extend(numbers.unwrap().into_iter().map(|number| (number, ())));
-    }
-    let deadline = Instant::now() + SOON * 2;
-    loop {
-        // Handled may be more: a message whose confirm was lost is published twice.
-        let missing = {
-            let handled = handled.lock().unwrap();
-            confirmed
-                .keys()
-                .filter(|number| !handled.contains_key(number))
-                .count()
-        };
-        if missing == 0 {
-            break;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{missing} of {} confirmed messages never arrived",
-            confirmed.len()
-        );
-        sleep(Duration::from_millis(20)).await;
-    }
-    consumers.shutdown().await;
-    assert!(broker.dead_letters(10).await.unwrap().is_empty());
-    usize::try_from(redelivered.load(Ordering::SeqCst)).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_connections_break_in_mid_traffic() {
     behind_a_proxy(
@@ -145,7 +72,7 @@ async fn nothing_is_lost_when_connections_break_in_mid_traffic() {
                 }
                 flag.store(true, Ordering::SeqCst);
             });
-            let redelivered = traffic(&broker, 300, done).await;
+            let redelivered = through_trouble(&broker, 300, done).await;
             breaking.await.unwrap();
             assert!(redelivered > 0, "no connection broke under a delivery");
         },

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod bed;
 mod control;
 mod dead_letters;
 mod delivery;
@@ -12,7 +11,8 @@ mod lost_connection;
 mod proxy;
 mod publishing;
 mod refusals;
-mod restart;
+#[path = "../support/mod.rs"]
+mod support;
 mod traffic;
 
 /// Every case, once per broker.
@@ -22,7 +22,7 @@ macro_rules! conformance {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    crate::bed::in_process(crate::$file::$case).await;
+                    crate::support::in_process(crate::$file::$case).await;
                 }
             )+
         }
@@ -30,7 +30,7 @@ macro_rules! conformance {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    crate::bed::rabbitmq(|broker, _| crate::$file::$case(broker)).await;
+                    crate::support::rabbitmq(|broker, _| crate::$file::$case(broker)).await;
                 }
             )+
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use queue::{Broker, Error, Queue};
 use tokio::time::timeout;
 
-use crate::bed::{MAX_BODY, SOON, load, message, next, nothing_more, number, until};
+use crate::support::{MAX_BODY, SOON, load, message, next, nothing_more, number, until};
 
 pub(crate) async fn messages_come_whole_and_in_order(broker: Arc<dyn Broker>) {
     for at in 1..=20 {

@@ -8,7 +8,7 @@ use queue::{Broker, Error, Queue, RabbitMq, RabbitSettings};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::bed::{DELIVERY_LIMIT, rabbitmq, settings, url};
+use crate::support::{DELIVERY_LIMIT, rabbitmq, settings, url};
 
 const PASSWORD: &str = "hunter2";
 
@@ -112,7 +112,7 @@ async fn queues_of_other_settings_are_not_used() {
             other.depth(&Queue::Extract).await.err(),
             other.consume(&Queue::Extract, 1).await.err(),
             other
-                .publish(&Queue::Extract, crate::bed::message(1))
+                .publish(&Queue::Extract, crate::support::message(1))
                 .await
                 .err(),
         ];

@@ -1,17 +1,13 @@
 //! Many at once, with every kind of carelessness a consumer is capable of.
 //! What went in comes out: no number is missing, and none was acknowledged twice.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use queue::{Broker, Queue};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::bed::{SOON, message, number};
-
-/// How often each number was acknowledged.
-pub(crate) type Tally = Arc<Mutex<BTreeMap<i64, usize>>>;
+use crate::support::{SOON, Tally, message, number};
 
 pub(crate) async fn many_publishers_and_consumers_lose_nothing(broker: Arc<dyn Broker>) {
     const PUBLISHERS: i64 = 16;

@@ -64,7 +64,8 @@ pub(crate) fn encode(
             let at = out.len();
             out.extend([0; 4]);
             let written = writer(row, &mut out).and_then(|()| {
-                i32::try_from(out.len() - at - 4).map_err(|_| "the value is larger than a field can be".to_owned())
+                i32::try_from(out.len() - at - 4)
+                    .map_err(|_| "the value is larger than a field can be".to_owned())
             });
             match written {
                 Ok(length) => out[at..at + 4].copy_from_slice(&length.to_be_bytes()),
@@ -165,16 +166,27 @@ fn writer<'a>(column: &'a ArrayRef, form: TextForm) -> Result<Writer<'a>, Failur
         DataType::Date32 => {
             let values = column.as_primitive::<Date32Type>();
             Box::new(move |row, out| {
-                let days = values.value(row).checked_sub(EPOCH_DAYS).ok_or("the date is out of range")?;
+                let days = values
+                    .value(row)
+                    .checked_sub(EPOCH_DAYS)
+                    .ok_or("the date is out of range")?;
                 out.extend(days.to_be_bytes());
                 Ok(())
             })
         }
-        DataType::Time32(TimeUnit::Millisecond) => moments!(column, Time32MillisecondType, 1_000, 0),
+        DataType::Time32(TimeUnit::Millisecond) => {
+            moments!(column, Time32MillisecondType, 1_000, 0)
+        }
         DataType::Time64(TimeUnit::Microsecond) => moments!(column, Time64MicrosecondType, 1, 0),
-        DataType::Timestamp(TimeUnit::Second, _) => moments!(column, TimestampSecondType, 1_000_000, EPOCH_MICROS),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => moments!(column, TimestampMillisecondType, 1_000, EPOCH_MICROS),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => moments!(column, TimestampMicrosecondType, 1, EPOCH_MICROS),
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            moments!(column, TimestampSecondType, 1_000_000, EPOCH_MICROS)
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            moments!(column, TimestampMillisecondType, 1_000, EPOCH_MICROS)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            moments!(column, TimestampMicrosecondType, 1, EPOCH_MICROS)
+        }
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let values = column.as_primitive::<IntervalMonthDayNanoType>();
             Box::new(move |row, out| {
@@ -189,7 +201,11 @@ fn writer<'a>(column: &'a ArrayRef, form: TextForm) -> Result<Writer<'a>, Failur
             })
         }
         DataType::List(_) => list(column)?,
-        other => return Err(Failure::bug(format!("values of type {other} have no form in a COPY"))),
+        other => {
+            return Err(Failure::bug(format!(
+                "values of type {other} have no form in a COPY"
+            )));
+        }
     })
 }
 
@@ -260,7 +276,11 @@ fn item_oid(data_type: &DataType) -> Result<i32, Failure> {
         DataType::Timestamp(_, Some(_)) => 1184,
         DataType::Interval(_) => 1186,
         DataType::Decimal128(..) => 1700,
-        other => return Err(Failure::bug(format!("lists of {other} have no form in a COPY"))),
+        other => {
+            return Err(Failure::bug(format!(
+                "lists of {other} have no form in a COPY"
+            )));
+        }
     })
 }
 
@@ -292,7 +312,10 @@ fn numeric(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
     if (whole.is_empty() && fraction.is_empty()) || !all(whole) || !all(fraction) {
         return Err(invalid());
     }
-    let scale = u16::try_from(fraction.len()).ok().filter(|scale| *scale < 16_384).ok_or_else(invalid)?;
+    let scale = u16::try_from(fraction.len())
+        .ok()
+        .filter(|scale| *scale < 16_384)
+        .ok_or_else(invalid)?;
     let whole = whole.trim_start_matches('0');
     // Padded to whole groups, before and after the point.
     let lead = (4 - whole.len() % 4) % 4;
@@ -304,7 +327,11 @@ fn numeric(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
         .collect();
     let groups: Vec<u16> = padded
         .chunks(4)
-        .map(|group| group.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0')))
+        .map(|group| {
+            group
+                .iter()
+                .fold(0, |value, digit| value * 10 + u16::from(digit - b'0'))
+        })
         .collect();
     let whole_groups = (whole.len() + lead) / 4;
     let first = groups.iter().position(|group| *group != 0);
@@ -336,7 +363,9 @@ mod tests {
     fn parts(text: &str) -> Vec<i16> {
         let mut out = Vec::new();
         numeric(text, &mut out).expect(text);
-        out.chunks(2).map(|part| i16::from_be_bytes([part[0], part[1]])).collect()
+        out.chunks(2)
+            .map(|part| i16::from_be_bytes([part[0], part[1]]))
+            .collect()
     }
 
     #[test]

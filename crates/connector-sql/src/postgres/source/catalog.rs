@@ -263,7 +263,8 @@ pub(super) async fn size(
     session: &mut Session<'_>,
     relation: &Relation,
 ) -> Result<Option<u64>, Failure> {
-    if !matches!(relation.kind, 'r' | 'p' | 'm') || (relation.has_children && relation.kind == 'r') {
+    if !matches!(relation.kind, 'r' | 'p' | 'm') || (relation.has_children && relation.kind == 'r')
+    {
         return Ok(None);
     }
     let sql = format!(

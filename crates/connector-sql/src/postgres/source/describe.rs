@@ -89,7 +89,10 @@ async fn named(
     for schema in &path {
         known.push(catalog::relations(session, schema).await?);
     }
-    let exact = known.iter().flatten().find(|relation| relation.name == name);
+    let exact = known
+        .iter()
+        .flatten()
+        .find(|relation| relation.name == name);
     if let Some(relation) = exact {
         return Ok(relation.clone());
     }
@@ -117,14 +120,18 @@ async fn named(
         format!("there is no table or view `{name}` in {}", listed(&path)),
     )
     .hint(if names.is_empty() {
-        "no table there can be seen; write `schema.name`, or set `schema` in the connection".to_owned()
+        "no table there can be seen; write `schema.name`, or set `schema` in the connection"
+            .to_owned()
     } else {
         format!("there are: {}", listed(&names))
     }))
 }
 
 fn one(relations: &[Relation], name: &str) -> Result<Option<Relation>, Failure> {
-    let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
+    let names: Vec<&str> = relations
+        .iter()
+        .map(|relation| relation.name.as_str())
+        .collect();
     match find(&names, name) {
         Found::One(place) => Ok(Some(relations[place].clone())),
         Found::None => Ok(None),
@@ -152,7 +159,9 @@ async fn query_result(session: &mut Session<'_>, query: &str) -> Result<Shape, F
         })?;
     let mut places = vec![];
     for column in prepared.columns() {
-        if let (Some(relation), Some(number)) = (column.relation_id(), column.relation_attribute_no()) {
+        if let (Some(relation), Some(number)) =
+            (column.relation_id(), column.relation_attribute_no())
+        {
             places.push((relation.0.to_string(), number));
         }
     }
@@ -172,7 +181,9 @@ async fn query_result(session: &mut Session<'_>, query: &str) -> Result<Shape, F
                 .zip(column.relation_attribute_no());
             let origin = known
                 .iter()
-                .find(|(at, attribute)| Some(at) == place.as_ref() && attribute.type_oid == type_oid)
+                .find(|(at, attribute)| {
+                    Some(at) == place.as_ref() && attribute.type_oid == type_oid
+                })
                 .map(|(_, attribute)| attribute);
             Attribute {
                 name: column.name().to_owned(),
@@ -229,7 +240,11 @@ async fn complete(
     for place in &key {
         let attribute = &shape.attributes[*place];
         if natives[*place].item.is_some() {
-            return Err(unsplittable(&attribute.name, &attribute.native, "it is a list"));
+            return Err(unsplittable(
+                &attribute.name,
+                &attribute.native,
+                "it is a list",
+            ));
         }
         key_columns.push(KeyColumn {
             name: attribute.name.clone(),
@@ -260,7 +275,8 @@ async fn complete(
     Ok(SourceObject {
         object: object.clone(),
         schema: Arc::new(Schema::new(fields)),
-        key_is_unique: !details.nullable() && is_unique(shape.relation.as_ref(), &shape.indexes, &key),
+        key_is_unique: !details.nullable()
+            && is_unique(shape.relation.as_ref(), &shape.indexes, &key),
         key,
         estimated_records,
         details: serde_json::to_value(details)
@@ -269,7 +285,10 @@ async fn complete(
 }
 
 fn column_names(attributes: &[Attribute]) -> Result<Vec<String>, Failure> {
-    let names: Vec<String> = attributes.iter().map(|column| column.name.clone()).collect();
+    let names: Vec<String> = attributes
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
     if names.is_empty() {
         return Err(Failure::usage("no_columns", "there are no columns to read"));
     }
@@ -380,12 +399,12 @@ async fn records(
     relation: Option<&Relation>,
     sql: &str,
 ) -> Result<Option<u64>, Failure> {
+    // Asked in any case: it also tells whether we may read.
+    let estimate = catalog::estimate(session, sql).await?;
     if let Some(relation) = relation
         && catalog::size(session, relation).await? == Some(0)
     {
         return Ok(Some(0));
     }
-    Ok(catalog::estimate(session, sql)
-        .await?
-        .map(|(records, _)| records as u64))
+    Ok(estimate.map(|(records, _)| records as u64))
 }

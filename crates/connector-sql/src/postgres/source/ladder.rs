@@ -78,7 +78,11 @@ impl Ladder {
 /// Years before 1 are left uncounted.
 fn date(text: &str) -> Option<i64> {
     let mut parts = text.split('-').map(str::parse);
-    let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    let (year, month, day) = (
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    );
     calendar::days(year, month, day)
 }
 
@@ -86,7 +90,11 @@ fn instant(text: &str) -> Option<i128> {
     let (day, time) = text.split_once(' ')?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
     let mut parts = time.split(':').map(str::parse::<i64>);
-    let (hours, minutes, seconds) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    let (hours, minutes, seconds) = (
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    );
     let micros: i64 = format!("{fraction:0<6}").parse().ok()?;
     let time = (hours * 3_600 + minutes * 60 + seconds) * 1_000_000 + micros;
     Some(i128::from(date(day)? * MICROS_PER_DAY + time))
@@ -109,7 +117,10 @@ mod tests {
             (Ladder::Uuid, "ffffffff-ffff-4fff-bfff-ffffffffffff"),
         ] {
             let rung = ladder.rung(text);
-            assert_eq!(rung.and_then(|rung| ladder.text(rung)).as_deref(), Some(text));
+            assert_eq!(
+                rung.and_then(|rung| ladder.text(rung)).as_deref(),
+                Some(text)
+            );
         }
         assert_eq!(Ladder::Numeric.rung("-1.5"), Some(-2));
         assert_eq!(Ladder::Numeric.rung("-1.0"), Some(-1));

@@ -17,9 +17,15 @@ use crate::split::{KeySlice, cut_keys, hard_limit, rows_per_part, too_large};
 
 /// What one reading came to.
 enum Reading {
-    Whole { rows: Rows, epoch: String },
+    Whole {
+        rows: Rows,
+        epoch: String,
+    },
     /// The budget was passed, and there are two keys to cut between.
-    Over { rows: usize, bytes: usize },
+    Over {
+        rows: usize,
+        bytes: usize,
+    },
 }
 
 pub(super) async fn read(
@@ -144,11 +150,7 @@ fn statement(object: &SourceObject, details: &Details, slice: &KeySlice<String>)
 }
 
 /// The key that all records of a slice share.
-fn first_key(
-    object: &SourceObject,
-    decoder: Decoder,
-    slice: &KeySlice<String>,
-) -> Option<String> {
+fn first_key(object: &SourceObject, decoder: Decoder, slice: &KeySlice<String>) -> Option<String> {
     match slice {
         KeySlice::Whole => return None,
         KeySlice::Nulls => return Some("null".to_owned()),

@@ -39,7 +39,15 @@ pub(super) async fn split(
     };
     let (cuts, last) = match &details.table {
         Some(table) if table.sampled => {
-            cuts(connections, object, &details, table, from.as_deref(), sizing).await?
+            cuts(
+                connections,
+                object,
+                &details,
+                table,
+                from.as_deref(),
+                sizing,
+            )
+            .await?
         }
         _ => (vec![], true),
     };
@@ -72,7 +80,11 @@ async fn cuts(
     let ladder = statistics::ladder(details);
     let mut all = candidates(&points, wanted, |low, high, parts| {
         let inner = ladder.map(|ladder| ladder.between(&low[0], &high[0], parts));
-        inner.unwrap_or_default().into_iter().map(|key| vec![key]).collect()
+        inner
+            .unwrap_or_default()
+            .into_iter()
+            .map(|key| vec![key])
+            .collect()
     });
     if let (Some(ladder), Some(from)) = (ladder, from)
         && let Some(from) = ladder.rung(&from[0])

@@ -56,13 +56,21 @@ async fn from_planner(
     let Some(row) = rows.first() else {
         return Ok(vec![]);
     };
-    let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
+    let text = |column: usize| {
+        row.get(column)
+            .and_then(Option::as_deref)
+            .unwrap_or_default()
+    };
     let bounds: Vec<String> = serde_json::from_str(text(0)).unwrap_or_default();
     let common: Vec<String> = serde_json::from_str(text(1)).unwrap_or_default();
     let shares: Vec<f64> = serde_json::from_str(text(2)).unwrap_or_default();
     let nulls: f64 = text(3).parse().unwrap_or(0.0);
     let analysed: f64 = text(4).parse().unwrap_or(-1.0);
-    let then = if analysed > 0.0 { analysed.min(records) } else { records };
+    let then = if analysed > 0.0 {
+        analysed.min(records)
+    } else {
+        records
+    };
     let between = (1.0 - nulls - shares.iter().sum::<f64>()).max(0.0)
         / bounds.len().saturating_sub(1).max(1) as f64;
     let mut points: Vec<(String, f64, f64)> = bounds
@@ -77,7 +85,9 @@ async fn from_planner(
             .map(|(key, share)| (key, 0.0, share * then)),
     );
     // Records that came since lie beyond the last bound if keys ascend.
-    if table.indexed && points.len() > 1 && records > then * 1.05
+    if table.indexed
+        && points.len() > 1
+        && records > then * 1.05
         && let Some(last) = last_key(session, details).await?
     {
         points.push((last, records - then, 0.0));

@@ -38,7 +38,8 @@ impl PostgresTarget {
     ) -> Result<Applied, Failure> {
         let mut applied = Applied::default();
         if plan.operation.needs_key() {
-            self.refuse_twins(transaction, plan, columns, &mut applied).await?;
+            self.refuse_twins(transaction, plan, columns, &mut applied)
+                .await?;
         }
         let sql = statement(plan, columns);
         let mut open = vec![(0, rows)];
@@ -56,7 +57,8 @@ impl PostgresTarget {
                     let Some(refused) = record_error(&error) else {
                         return Err(self.failure(&error));
                     };
-                    self.run(transaction, "rollback to savepoint stretch").await?;
+                    self.run(transaction, "rollback to savepoint stretch")
+                        .await?;
                     if to - from == 1 {
                         applied.refused.insert(from, refused);
                     } else {
@@ -91,7 +93,10 @@ impl PostgresTarget {
             .map(|row| {
                 let number: i64 = row.try_get(0)?;
                 let fate: String = row.try_get(1)?;
-                Ok((number as usize, Fate::parse(&fate).unwrap_or(Fate::Unchanged)))
+                Ok((
+                    number as usize,
+                    Fate::parse(&fate).unwrap_or(Fate::Unchanged),
+                ))
             })
             .collect()
     }
@@ -127,13 +132,16 @@ impl PostgresTarget {
 }
 
 fn key_columns<'a>(plan: &'a LoadPlan, columns: &'a [Column]) -> impl Iterator<Item = &'a Column> {
-    columns.iter().filter(|column| plan.key.contains(&column.name))
+    columns
+        .iter()
+        .filter(|column| plan.key.contains(&column.name))
 }
 
 /// The statement that applies rows from `$1` up to `$2` and returns each row's number and fate.
 fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
     let table = PostgresTarget::quoted(&plan.to);
-    let list = |of: &dyn Fn(&Column) -> String| columns.iter().map(of).collect::<Vec<_>>().join(", ");
+    let list =
+        |of: &dyn Fn(&Column) -> String| columns.iter().map(of).collect::<Vec<_>>().join(", ");
     let (names, values) = (list(&Column::quoted), list(&|column| column.value("s")));
     let stretch = "s.stevedore_row >= $1 and s.stevedore_row < $2";
     let matched = |with: &str| {
@@ -142,7 +150,10 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
             .collect::<Vec<_>>()
             .join(" and ")
     };
-    let changed: Vec<&Column> = columns.iter().filter(|column| !plan.key.contains(&column.name)).collect();
+    let changed: Vec<&Column> = columns
+        .iter()
+        .filter(|column| !plan.key.contains(&column.name))
+        .collect();
     let assignments = |value: &dyn Fn(&Column) -> String| {
         let assignment = |column: &&Column| {
             let (name, value) = (column.quoted(), value(column));
@@ -151,7 +162,11 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
                 false => format!("{name} = {value}"),
             }
         };
-        changed.iter().map(assignment).collect::<Vec<_>>().join(", ")
+        changed
+            .iter()
+            .map(assignment)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match plan.operation {
         Operation::Insert => format!(
@@ -164,14 +179,22 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
             let key = key.join(", ");
             let update = match changed.as_slice() {
                 [] => "nothing".to_owned(),
-                _ => format!("update set {}", assignments(&|column| format!("excluded.{}", column.quoted()))),
+                _ => format!(
+                    "update set {}",
+                    assignments(&|column| format!("excluded.{}", column.quoted()))
+                ),
             };
             format!(
                 "with written as (insert into {table} as t ({names}) select {values} from {STAGE} s where {stretch} order by s.stevedore_row \
                      on conflict ({key}) do {update} returning {returned}, (t.xmax = 0) as stevedore_created) \
                  select s.stevedore_row, case when w.stevedore_created is null then 'unchanged' when w.stevedore_created then 'created' else 'updated' end \
                  from {STAGE} s left join written w on {on} where {stretch}",
-                returned = plan.key.iter().map(|name| format!("t.{}", quote::name(name))).collect::<Vec<_>>().join(", "),
+                returned = plan
+                    .key
+                    .iter()
+                    .map(|name| format!("t.{}", quote::name(name)))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 on = matched("w"),
             )
         }
@@ -189,9 +212,14 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
 
 /// An error that is about records, and not about the database: a constraint, a value, or what a trigger raised.
 pub(super) fn record_error(error: &sqlx::Error) -> Option<Refused> {
-    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let error = error
+        .as_database_error()?
+        .try_downcast_ref::<PgDatabaseError>()?;
     let code = error.code();
-    let about_records = ["22", "23", "44", "P0"].iter().any(|class| code.starts_with(class)) || code == "21000";
+    let about_records = ["22", "23", "44", "P0"]
+        .iter()
+        .any(|class| code.starts_with(class))
+        || code == "21000";
     about_records.then(|| {
         let mut message = error.message().to_owned();
         if let Some(detail) = error.detail() {
@@ -200,7 +228,12 @@ pub(super) fn record_error(error: &sqlx::Error) -> Option<Refused> {
         Refused {
             code: code.to_owned(),
             message,
-            fields: error.column().or(error.constraint()).map(str::to_owned).into_iter().collect(),
+            fields: error
+                .column()
+                .or(error.constraint())
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
         }
     })
 }

@@ -25,12 +25,21 @@ impl PostgresTarget {
     }
 
     /// Claims the chunk whole, and marks what it was split from as split. Another attempt's open claim is waited for.
-    pub(super) async fn claim(&self, transaction: &mut Transaction, claims: &str, claim: &Claim) -> Result<Claimed, Failure> {
+    pub(super) async fn claim(
+        &self,
+        transaction: &mut Transaction,
+        claims: &str,
+        claim: &Claim,
+    ) -> Result<Claimed, Failure> {
         for ancestor in &claim.ancestors {
-            if self.mark(transaction, claims, claim, *ancestor, "split").await? {
+            if self
+                .mark(transaction, claims, claim, *ancestor, "split")
+                .await?
+            {
                 continue;
             }
-            if let (state, Some(outcome)) = self.found(transaction, claims, claim, *ancestor).await?
+            if let (state, Some(outcome)) =
+                self.found(transaction, claims, claim, *ancestor).await?
                 && state == "whole"
             {
                 return Ok(Claimed::Settled(Loaded::Covered {
@@ -39,14 +48,24 @@ impl PostgresTarget {
                 }));
             }
         }
-        if self.mark(transaction, claims, claim, claim.chunk.chunk, "whole").await? {
+        if self
+            .mark(transaction, claims, claim, claim.chunk.chunk, "whole")
+            .await?
+        {
             return Ok(Claimed::Ours);
         }
-        Ok(Claimed::Settled(match self.found(transaction, claims, claim, claim.chunk.chunk).await? {
-            (state, Some(outcome)) if state == "whole" => Loaded::Replayed(Outcome::decode(&outcome)?),
-            (state, _) if state == "split" => Loaded::WasSplit,
-            _ => return Err(Failure::bug("a committed claim has no outcome")),
-        }))
+        Ok(Claimed::Settled(
+            match self
+                .found(transaction, claims, claim, claim.chunk.chunk)
+                .await?
+            {
+                (state, Some(outcome)) if state == "whole" => {
+                    Loaded::Replayed(Outcome::decode(&outcome)?)
+                }
+                (state, _) if state == "split" => Loaded::WasSplit,
+                _ => return Err(Failure::bug("a committed claim has no outcome")),
+            },
+        ))
     }
 
     /// False when there is a committed claim already.
@@ -80,7 +99,9 @@ impl PostgresTarget {
         claim: &Claim,
         chunk: ChunkNumber,
     ) -> Result<(String, Option<Vec<u8>>), Failure> {
-        let sql = format!("select state, outcome from {claims} where run_id = $1 and object = $2 and chunk = $3");
+        let sql = format!(
+            "select state, outcome from {claims} where run_id = $1 and object = $2 and chunk = $3"
+        );
         let row = sqlx::query(AssertSqlSafe(sql))
             .bind(claim.chunk.run.as_str())
             .bind(&claim.chunk.object)
@@ -100,7 +121,9 @@ impl PostgresTarget {
         claim: &Claim,
         outcome: &Outcome,
     ) -> Result<(), Failure> {
-        let sql = format!("update {claims} set outcome = $4 where run_id = $1 and object = $2 and chunk = $3");
+        let sql = format!(
+            "update {claims} set outcome = $4 where run_id = $1 and object = $2 and chunk = $3"
+        );
         sqlx::query(AssertSqlSafe(sql))
             .bind(claim.chunk.run.as_str())
             .bind(&claim.chunk.object)

@@ -59,7 +59,9 @@ impl Column {
 
 fn text(base: &str, target: &TargetField) -> (TextForm, String, Option<String>) {
     match base {
-        "text" | "character varying" | "character" | "name" => (TextForm::Plain, "text".to_owned(), None),
+        "text" | "character varying" | "character" | "name" => {
+            (TextForm::Plain, "text".to_owned(), None)
+        }
         "json" => (TextForm::Plain, "json".to_owned(), None),
         "jsonb" => (TextForm::Jsonb, "jsonb".to_owned(), None),
         "uuid" => (TextForm::Uuid, "uuid".to_owned(), None),
@@ -73,7 +75,9 @@ fn text(base: &str, target: &TargetField) -> (TextForm, String, Option<String>) 
 /// The type without its modifier: `numeric(10,2)` is `numeric`.
 fn base(native: &str) -> String {
     match (native.find('('), native.find(')')) {
-        (Some(open), Some(close)) if open < close => format!("{}{}", &native[..open], &native[close + 1..]),
+        (Some(open), Some(close)) if open < close => {
+            format!("{}{}", &native[..open], &native[close + 1..])
+        }
         _ => native.to_owned(),
     }
 }

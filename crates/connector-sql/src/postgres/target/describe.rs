@@ -52,7 +52,11 @@ const KEYS: &str = "
     order by i.indisprimary desc, i.indexrelid";
 
 impl PostgresTarget {
-    pub(super) async fn describe_table(&self, transaction: &mut Transaction, to: &str) -> Result<TargetObject, Failure> {
+    pub(super) async fn describe_table(
+        &self,
+        transaction: &mut Transaction,
+        to: &str,
+    ) -> Result<TargetObject, Failure> {
         let name = self.find_table(transaction, to).await?;
         let regclass = Self::quoted(&name);
         let rows = sqlx::query(COLUMNS)
@@ -92,10 +96,17 @@ impl PostgresTarget {
         for row in &rows {
             let (schema, table): (String, String) = (self.get_at(row, 0)?, self.get_at(row, 1)?);
             let in_path: bool = self.get_at(row, 2)?;
-            let visible = self.schema.as_ref().map_or(in_path, |wanted| *wanted == schema);
+            let visible = self
+                .schema
+                .as_ref()
+                .map_or(in_path, |wanted| *wanted == schema);
             tables.push((format!("{schema}.{table}"), table, visible));
         }
-        let visible: Vec<&str> = tables.iter().filter(|table| table.2).map(|table| table.1.as_str()).collect();
+        let visible: Vec<&str> = tables
+            .iter()
+            .filter(|table| table.2)
+            .map(|table| table.1.as_str())
+            .collect();
         let qualified: Vec<&str> = tables.iter().map(|table| table.0.as_str()).collect();
         if let Found::One(place) = names::find(&qualified, to) {
             return Ok(qualified[place].to_owned());
@@ -103,15 +114,24 @@ impl PostgresTarget {
         match names::find(&visible, to) {
             Found::One(place) => {
                 let name = visible[place];
-                let full = tables.iter().find(|table| table.2 && table.1 == name).map(|table| table.0.clone());
+                let full = tables
+                    .iter()
+                    .find(|table| table.2 && table.1 == name)
+                    .map(|table| table.0.clone());
                 full.ok_or_else(|| Failure::bug("a table that was found is gone"))
             }
-            Found::Many(_) => Err(Failure::usage("ambiguous_table", format!("several tables are called `{to}`"))
-                .hint("write it in the database's own spelling, with its schema")
-                .connection(&self.name)),
-            Found::None => Err(Failure::usage("unknown_target", format!("the target has no table `{to}`"))
-                .hint(format!("there are: {}", names::listed(&visible)))
-                .connection(&self.name)),
+            Found::Many(_) => Err(Failure::usage(
+                "ambiguous_table",
+                format!("several tables are called `{to}`"),
+            )
+            .hint("write it in the database's own spelling, with its schema")
+            .connection(&self.name)),
+            Found::None => Err(Failure::usage(
+                "unknown_target",
+                format!("the target has no table `{to}`"),
+            )
+            .hint(format!("there are: {}", names::listed(&visible)))
+            .connection(&self.name)),
         }
     }
 
@@ -125,9 +145,13 @@ impl PostgresTarget {
             Some(item) => Some(Box::new(Native {
                 name: item,
                 class: class(self.get(row, "item_class")?),
-                built_in: self.get::<Option<bool>>(row, "item_built_in")?.unwrap_or_default(),
+                built_in: self
+                    .get::<Option<bool>>(row, "item_built_in")?
+                    .unwrap_or_default(),
                 modifier,
-                cast: self.get::<Option<String>>(row, "item_cast")?.unwrap_or_default(),
+                cast: self
+                    .get::<Option<String>>(row, "item_cast")?
+                    .unwrap_or_default(),
                 item: None,
             })),
         };
@@ -146,7 +170,9 @@ impl PostgresTarget {
         let max_length: Option<i32> = self.get(row, "max_length")?;
         Ok(TargetField {
             // A type that has no exact form is only a trouble for those who would write it; text that the database parses stands for it.
-            data_type: carried.map_or(arrow::datatypes::DataType::Utf8, |carried| carried.data_type),
+            data_type: carried.map_or(arrow::datatypes::DataType::Utf8, |carried| {
+                carried.data_type
+            }),
             native: self.get(row, "native")?,
             nullable: !not_null,
             required: not_null && !has_default,

@@ -30,12 +30,18 @@ impl PostgresTarget {
             return Ok(loaded);
         }
         let columns = columns(plan, &payload.records)?;
-        let applied = self.write(&mut transaction, plan, &columns, &payload.records).await?;
+        let applied = self
+            .write(&mut transaction, plan, &columns, &payload.records)
+            .await?;
         let outcome = outcome(plan, payload, applied)?;
-        self.store_outcome(&mut transaction, &claims, claim, &outcome).await?;
+        self.store_outcome(&mut transaction, &claims, claim, &outcome)
+            .await?;
         gate.pass().await?;
         // Should the answer get lost, the next attempt finds the claim and says what it says.
-        transaction.commit().await.map_err(|error| self.failure(&error))?;
+        transaction
+            .commit()
+            .await
+            .map_err(|error| self.failure(&error))?;
         Ok(Loaded::Written(outcome))
     }
 
@@ -56,7 +62,9 @@ impl PostgresTarget {
             }
         }
         let unwritable = self.stage(transaction, columns, batch).await?;
-        let mut applied = self.apply(transaction, plan, columns, batch.num_rows()).await?;
+        let mut applied = self
+            .apply(transaction, plan, columns, batch.num_rows())
+            .await?;
         applied.refused.extend(refused(unwritable, batch));
         Ok(applied)
     }
@@ -74,15 +82,18 @@ impl PostgresTarget {
         let copied = self.copy(transaction, &table, columns, batch, false).await;
         let checked = match copied {
             Err(error) => Err(error),
-            Ok(unwritable) => sqlx::raw_sql("set constraints all immediate; set constraints all deferred")
-                .execute(&mut **transaction)
-                .await
-                .map(|_| unwritable)
-                .map_err(CopyError::Database),
+            Ok(unwritable) => {
+                sqlx::raw_sql("set constraints all immediate; set constraints all deferred")
+                    .execute(&mut **transaction)
+                    .await
+                    .map(|_| unwritable)
+                    .map_err(CopyError::Database)
+            }
         };
         match checked {
             Ok(unwritable) => {
-                self.run(transaction, "release savepoint straight_in").await?;
+                self.run(transaction, "release savepoint straight_in")
+                    .await?;
                 let refused = refused(unwritable, batch);
                 let fates = (0..batch.num_rows())
                     .filter(|row| !refused.contains_key(row))
@@ -95,7 +106,8 @@ impl PostgresTarget {
                 if record_error(&error).is_none() {
                     return Err(self.failure(&error));
                 }
-                self.run(transaction, "rollback to savepoint straight_in").await?;
+                self.run(transaction, "rollback to savepoint straight_in")
+                    .await?;
                 Ok(None)
             }
         }
@@ -111,7 +123,10 @@ fn columns(plan: &LoadPlan, batch: &RecordBatch) -> Result<Vec<Column>, Failure>
         .filter(|(_, field)| !meta::is_ours(field.name()))
         .map(|(place, field)| {
             let target = plan.target.field(field.name()).ok_or_else(|| {
-                Failure::bug(format!("the mapped field `{}` is not the table's", field.name()))
+                Failure::bug(format!(
+                    "the mapped field `{}` is not the table's",
+                    field.name()
+                ))
             })?;
             Ok(Column::new(place, field, target))
         })

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::{Claim, CountScope, Gate, LoadPlan, Loaded, Target, TargetObject, Transactions, Writing};
+use connector::{
+    Claim, CountScope, Gate, LoadPlan, Loaded, Target, TargetObject, Transactions, Writing,
+};
 use model::Failure;
 use model::migration::SqlSettings;
 use record::Payload;
@@ -26,7 +28,10 @@ const MOST: u32 = 8;
 const CONNECTING: Duration = Duration::from_secs(10);
 
 /// A PostgreSQL database that is written. Nothing is opened yet.
-pub async fn postgres_target(name: &str, settings: &SqlSettings) -> Result<Arc<dyn Target>, Failure> {
+pub async fn postgres_target(
+    name: &str,
+    settings: &SqlSettings,
+) -> Result<Arc<dyn Target>, Failure> {
     // The reason is not told: it could quote a part of the url, and the url holds the password.
     let options: PgConnectOptions = settings.url.expose().parse().map_err(|_| {
         Failure::usage("invalid_url", "the connection's url can't be understood")
@@ -59,8 +64,10 @@ type Transaction = sqlx::Transaction<'static, Postgres>;
 impl PostgresTarget {
     async fn begin(&self) -> Result<Transaction, Failure> {
         let mut transaction = self.pool.begin().await.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => failure::unreachable(&self.place, "no connection came about in time")
-                .connection(&self.name),
+            sqlx::Error::PoolTimedOut => {
+                failure::unreachable(&self.place, "no connection came about in time")
+                    .connection(&self.name)
+            }
             error => failure::while_connecting(&error, &self.name, &self.place),
         })?;
         // Text is parsed and shown in one way, whatever the database is set to.
@@ -112,7 +119,11 @@ impl Target for PostgresTarget {
         let mut transaction = self.begin().await?;
         let mut sql = format!("select count(*) from {}", Self::quoted(to));
         if let CountScope::Stamped { field, value } = scope {
-            sql += &format!(" where {}::text = {}", quote::name(field), quote::text(value));
+            sql += &format!(
+                " where {}::text = {}",
+                quote::name(field),
+                quote::text(value)
+            );
         }
         let row = sqlx::query(AssertSqlSafe(sql))
             .fetch_one(&mut *transaction)

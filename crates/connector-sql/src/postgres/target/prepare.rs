@@ -11,7 +11,11 @@ impl PostgresTarget {
         let target = &plan.target;
         for name in &plan.fields {
             let field = target.field(name).ok_or_else(|| {
-                Failure::usage("unknown_field", format!("`{}` has no column `{name}`", target.name)).field(name)
+                Failure::usage(
+                    "unknown_field",
+                    format!("`{}` has no column `{name}`", target.name),
+                )
+                .field(name)
             })?;
             let writable = match plan.operation {
                 Operation::Insert | Operation::Upsert => field.createable,
@@ -19,9 +23,12 @@ impl PostgresTarget {
                 Operation::Delete => true,
             };
             if !writable {
-                return Err(Failure::usage("generated_field", format!("the database computes `{name}` itself"))
-                    .field(name)
-                    .hint("leave it out of `fields`"));
+                return Err(Failure::usage(
+                    "generated_field",
+                    format!("the database computes `{name}` itself"),
+                )
+                .field(name)
+                .hint("leave it out of `fields`"));
             }
         }
         if matches!(plan.operation, Operation::Insert | Operation::Upsert) {
@@ -34,7 +41,11 @@ impl PostgresTarget {
             if !missing.is_empty() {
                 return Err(Failure::usage(
                     "required_fields_unmapped",
-                    format!("`{}` wants values for {}, which are not mapped", target.name, missing.join(", ")),
+                    format!(
+                        "`{}` wants values for {}, which are not mapped",
+                        target.name,
+                        missing.join(", ")
+                    ),
                 )
                 .hint("add them to `fields`, or give the columns defaults"));
             }
@@ -43,7 +54,11 @@ impl PostgresTarget {
             let key = plan.key.join(", ");
             return Err(Failure::usage(
                 "no_unique_key",
-                format!("`{}` has no unique index over ({key}): {} could not tell records apart", target.name, article(plan.operation)),
+                format!(
+                    "`{}` has no unique index over ({key}): {} could not tell records apart",
+                    target.name,
+                    article(plan.operation)
+                ),
             )
             .hint(format!("create unique index on {} ({key})", target.name)));
         }
@@ -69,7 +84,10 @@ impl PostgresTarget {
                  primary key (run_id, object, chunk))"
         );
         self.run(&mut transaction, &sql).await?;
-        transaction.commit().await.map_err(|error| self.failure(&error))
+        transaction
+            .commit()
+            .await
+            .map_err(|error| self.failure(&error))
     }
 }
 

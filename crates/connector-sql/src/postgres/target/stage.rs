@@ -21,13 +21,19 @@ impl PostgresTarget {
         batch: &RecordBatch,
         numbered: bool,
     ) -> Result<Vec<Unwritable>, CopyError> {
-        let forms: Vec<(usize, TextForm)> = columns.iter().map(|column| (column.place, column.form)).collect();
+        let forms: Vec<(usize, TextForm)> = columns
+            .iter()
+            .map(|column| (column.place, column.form))
+            .collect();
         let (bytes, unwritable) = encode(batch, &forms, numbered)?;
         let mut names: Vec<String> = columns.iter().map(Column::quoted).collect();
         if numbered {
             names.insert(0, "stevedore_row".to_owned());
         }
-        let sql = format!("copy {table} ({}) from stdin (format binary)", names.join(", "));
+        let sql = format!(
+            "copy {table} ({}) from stdin (format binary)",
+            names.join(", ")
+        );
         let copied = async {
             let mut copy = transaction.copy_in_raw(&sql).await?;
             // In pieces, so that the connection's buffer stays small.
@@ -47,8 +53,15 @@ impl PostgresTarget {
         batch: &RecordBatch,
     ) -> Result<Vec<Unwritable>, Failure> {
         let mut definitions = vec!["stevedore_row bigint primary key".to_owned()];
-        definitions.extend(columns.iter().map(|column| format!("{} {}", column.quoted(), column.staged)));
-        let sql = format!("create temp table stevedore_stage ({}) on commit drop", definitions.join(", "));
+        definitions.extend(
+            columns
+                .iter()
+                .map(|column| format!("{} {}", column.quoted(), column.staged)),
+        );
+        let sql = format!(
+            "create temp table stevedore_stage ({}) on commit drop",
+            definitions.join(", ")
+        );
         self.run(transaction, &sql).await?;
         let staged = self.copy(transaction, STAGE, columns, batch, true).await;
         let unwritable = staged.map_err(|error| match error {

@@ -254,9 +254,16 @@ mod tests {
                 decoder.push(part).unwrap();
             }
             assert!(decoder.keys_differ());
-            let (batch, rejected) = decoder.finish().unwrap().finish(&Naming::default()).unwrap();
+            let (batch, rejected) = decoder
+                .finish()
+                .unwrap()
+                .finish(&Naming::default())
+                .unwrap();
             assert!(rejected.is_empty());
-            assert_eq!(batch.column(0).as_primitive::<Int32Type>().values(), &[1, 2, 3]);
+            assert_eq!(
+                batch.column(0).as_primitive::<Int32Type>().values(),
+                &[1, 2, 3]
+            );
             let names: Vec<_> = batch.column(1).as_string::<i32>().iter().collect();
             assert_eq!(names, [Some("a"), None, Some("ü")]);
         }

@@ -58,7 +58,9 @@ fn sum(digits: &[u16], weight: i32, scale: i32) -> Option<i128> {
                 10_i128.checked_pow(up)?.checked_mul(digit)?
             }
         } else {
-            let down = 10_i128.checked_pow(power.unsigned_abs()).unwrap_or(i128::MAX);
+            let down = 10_i128
+                .checked_pow(power.unsigned_abs())
+                .unwrap_or(i128::MAX);
             if digit % down != 0 {
                 return None;
             }

@@ -104,7 +104,9 @@ fn instant(micros: i64) -> Result<i64, Unfit> {
 fn infinite(what: &str, text: &str) -> Unfit {
     Unfit::value(
         "infinite_date",
-        format!("an infinite {what} has no counterpart; correct it in the source, or replace it by a `query`, as `nullif(x, '{text}')`"),
+        format!(
+            "an infinite {what} has no counterpart; correct it in the source, or replace it by a `query`, as `nullif(x, '{text}')`"
+        ),
         text,
     )
 }

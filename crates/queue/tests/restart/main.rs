@@ -1,5 +1,10 @@
-//! A broker that is restarted in the middle of traffic.
-//! It needs a broker that nobody else uses, and `STEVEDORE_TEST_RABBITMQ_RESTART`, a command that restarts it.
+//! A broker that is restarted in the middle of traffic, by `STEVEDORE_TEST_RABBITMQ_RESTART`, a command.
+//! A test binary of its own, because it disturbs every other test that uses the broker at the same time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +14,7 @@ use queue::{Broker, Queue, RabbitMq};
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use crate::bed::{finish, load, message, next, settings};
-use crate::control::{heard, stop};
-use crate::lost_connection::traffic;
+use crate::support::{finish, heard, load, message, next, settings, stop, through_trouble};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_the_broker_restarts_in_mid_traffic() {
@@ -42,7 +45,7 @@ async fn nothing_is_lost_when_the_broker_restarts_in_mid_traffic() {
             flag.store(true, Ordering::SeqCst);
             output.expect("the restart command")
         });
-        let redelivered = traffic(&used, 300, done).await;
+        let redelivered = through_trouble(&used, 300, done).await;
         let output = restarting.await.unwrap();
         assert!(output.status.success(), "{output:?}");
         assert!(redelivered > 0, "the restart broke no delivery");

@@ -32,9 +32,6 @@ where
 }
 
 pub(crate) fn url() -> String {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter("queue=debug")
-        .try_init();
     std::env::var("STEVEDORE_TEST_RABBITMQ")
         .expect("run `make test`, or set STEVEDORE_TEST_RABBITMQ to an AMQP URL")
 }
