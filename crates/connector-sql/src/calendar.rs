@@ -54,9 +54,12 @@ pub(crate) fn date_text(days: i64) -> String {
 }
 
 /// An instant as PostgreSQL writes it, `2024-01-31 12:00:00.5`.
-pub(crate) fn instant_text(micros: i64) -> String {
-    let (date, era) = parts(micros.div_euclid(MICROS_PER_DAY));
-    let time = micros.rem_euclid(MICROS_PER_DAY);
+pub(crate) fn instant_text(micros: i128) -> String {
+    let day = i128::from(MICROS_PER_DAY);
+    // No clock reaches days that 64 bits don't hold.
+    let days = i64::try_from(micros.div_euclid(day)).unwrap_or(i64::MAX / 2);
+    let (date, era) = parts(days);
+    let time = micros.rem_euclid(day);
     let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
     let mut text = format!(
         "{date} {:02}:{:02}:{:02}",

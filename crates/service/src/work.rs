@@ -84,6 +84,9 @@ impl<H: Handler> Worker<H> {
         );
         telemetry::continue_trace(&span, envelope.traceparent.as_deref());
         async {
+            if delivery.redelivered {
+                tracing::info!("delivered again");
+            }
             let settled = match self.follow_up(line, &delivery.envelope).await {
                 Ok(next) => publish(line, next).await,
                 Err(failure) => Err(failure),

@@ -37,11 +37,16 @@ impl Connections {
     /// Nothing is opened yet.
     pub(crate) fn new(name: &str, settings: &SqlSettings) -> Result<Self, Failure> {
         // The reason is not told: it could quote a part of the url, and the url holds the password.
-        let options: PgConnectOptions = settings.url.expose().parse().map_err(|_| {
+        let invalid = || {
             Failure::usage("invalid_url", "the connection's url can't be understood")
                 .connection(name)
                 .hint("the form is postgres://user:password@host:port/database; write special characters of the password as %XX")
-        })?;
+        };
+        let url = settings.url.expose();
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(invalid());
+        }
+        let options: PgConnectOptions = url.parse().map_err(|_| invalid())?;
         let place = match options.get_socket() {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", options.get_host(), options.get_port()),

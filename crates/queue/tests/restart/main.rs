@@ -1,5 +1,5 @@
-//! A broker that is restarted in the middle of traffic, by `STEVEDORE_TEST_RABBITMQ_RESTART`, a command.
-//! A test binary of its own, because it disturbs every other test that uses the broker at the same time.
+//! A broker that is restarted in the middle of traffic, by the command `STEVEDORE_TEST_RABBITMQ_RESTART`; given the
+//! word `hard`, it kills the broker first. A test binary of its own, because it disturbs all others on that broker.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -40,14 +40,21 @@ async fn nothing_is_lost_when_the_broker_restarts_in_mid_traffic() {
         let done = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&done);
         let restarting = tokio::spawn(async move {
-            sleep(Duration::from_millis(500)).await;
-            let output = Command::new("sh").arg("-c").arg(restart).output().await;
+            // An orderly restart, then one of a broker that is killed.
+            let mut outputs = Vec::new();
+            for manner in ["", "hard"] {
+                sleep(Duration::from_millis(500)).await;
+                let command = format!("{restart} {manner}");
+                outputs.push(Command::new("sh").arg("-c").arg(command).output().await);
+            }
             flag.store(true, Ordering::SeqCst);
-            output.expect("the restart command")
+            outputs
         });
         let redelivered = through_trouble(&used, 300, done).await;
-        let output = restarting.await.unwrap();
-        assert!(output.status.success(), "{output:?}");
+        for output in restarting.await.unwrap() {
+            let output = output.expect("the restart command");
+            assert!(output.status.success(), "{output:?}");
+        }
         assert!(redelivered > 0, "the restart broke no delivery");
 
         assert_eq!(heard(&mut listener).await.message, stop("r1"));

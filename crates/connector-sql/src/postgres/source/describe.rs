@@ -260,7 +260,12 @@ async fn complete(
         table: shape.relation.as_ref().map(|relation| Table {
             schema: relation.schema.clone(),
             name: relation.name.clone(),
-            sampled: matches!(relation.kind, 'r' | 'p' | 'm'),
+            // A parent's pages are not those of the tables that inherit from it.
+            sampled: match relation.kind {
+                'p' | 'm' => true,
+                'r' => !relation.has_children,
+                _ => false,
+            },
             indexed: key.first().is_some_and(|first| {
                 shape
                     .indexes

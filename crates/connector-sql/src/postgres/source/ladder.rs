@@ -62,9 +62,9 @@ impl Ladder {
         Some(match self {
             Self::Integer | Self::Numeric => rung.to_string(),
             Self::Date => calendar::date_text(i64::try_from(rung).ok()?),
-            Self::Timestamp => calendar::instant_text(i64::try_from(rung).ok()?),
+            Self::Timestamp => calendar::instant_text(rung),
             Self::TimestampTz => {
-                let text = calendar::instant_text(i64::try_from(rung).ok()?);
+                let text = calendar::instant_text(rung);
                 match text.strip_suffix(" BC") {
                     Some(text) => format!("{text}+00 BC"),
                     None => text + "+00",

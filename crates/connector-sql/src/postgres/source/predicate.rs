@@ -74,20 +74,28 @@ fn bound(details: &Details, comparison: &str, key: &[String]) -> String {
 fn any_of(object: &SourceObject, details: &Details, keys: &[String]) -> String {
     let columns = details.columns();
     let mut any = vec![];
-    for key in keys {
+    let plain = |key: &&String| matches!(details.key.as_slice(), [column] if !column.nullable || key.as_str() != "null");
+    let (listed, others): (Vec<&String>, Vec<&String>) = keys.iter().partition(plain);
+    if let [column] = details.key.as_slice()
+        && !listed.is_empty()
+    {
+        let shown = shown(object, column);
+        let texts: Vec<String> = listed.iter().map(|key| written(key, shown)).collect();
+        let texts = quote::array(texts.iter().map(String::as_str), &column.cast);
+        any.push(format!("{} = any({texts})", columns[0]));
+    }
+    for key in others {
         let parts = match details.key.as_slice() {
             [_] => vec![Some(key.clone())],
             _ => serde_json::from_str::<Vec<Option<String>>>(key).unwrap_or_default(),
         };
         let mut all = vec![];
         for ((column, sql), part) in details.key.iter().zip(&columns).zip(&parts) {
-            let shown = object
-                .schema
-                .field_with_name(&column.name)
-                .map_or(&DataType::Utf8, |field| field.data_type());
+            let shown = shown(object, column);
             all.push(match part {
                 None => format!("{sql} is null"),
-                Some(text) => equal(column, sql, text, shown, parts.len() == 1),
+                Some(text) if parts.len() == 1 => null_or_text(column, sql, text, shown),
+                Some(text) => format!("{sql} = {}", value(column, &written(text, shown))),
             });
         }
         if !all.is_empty() {
@@ -101,18 +109,28 @@ fn any_of(object: &SourceObject, details: &Details, keys: &[String]) -> String {
     }
 }
 
-/// A single key that is null has the text `null`, as the text itself has.
-fn equal(column: &KeyColumn, sql: &str, text: &str, shown: &DataType, single: bool) -> String {
-    let written = match shown {
+fn shown<'a>(object: &'a SourceObject, column: &KeyColumn) -> &'a DataType {
+    object
+        .schema
+        .field_with_name(&column.name)
+        .map_or(&DataType::Utf8, |field| field.data_type())
+}
+
+/// A key's text as the database reads it.
+fn written(text: &str, shown: &DataType) -> String {
+    match shown {
         DataType::Binary => format!("\\x{text}"),
         _ => text.to_owned(),
-    };
-    let equal = format!("{sql} = {}", value(column, &written));
-    match (single && text == "null" && column.nullable, shown) {
-        (false, _) => equal,
-        (true, DataType::Utf8) if column.cast != "pg_catalog.uuid" => {
-            format!("({equal} or {sql} is null)")
-        }
-        (true, _) => format!("{sql} is null"),
+    }
+}
+
+/// A single key that is null has the text `null`, as the text itself has.
+fn null_or_text(column: &KeyColumn, sql: &str, text: &str, shown: &DataType) -> String {
+    const TEXTS: [&str; 5] = ["text", "varchar", "bpchar", "name", "citext"];
+    let kind = column.cast.rsplit('.').next().unwrap_or_default();
+    if *shown == DataType::Utf8 && TEXTS.contains(&kind) {
+        format!("({sql} = {} or {sql} is null)", value(column, text))
+    } else {
+        format!("{sql} is null")
     }
 }

@@ -12,7 +12,7 @@ use crate::postgres::quote;
 use crate::split::Point;
 
 /// Pages that a sample reads, at least and at most.
-const PAGES: (u64, u64) = (300, 3_000);
+const PAGES: (u64, u64) = (300, 1_000);
 const PAGE: u64 = 8_192;
 
 type Points = Vec<Point<Vec<String>>>;
@@ -27,7 +27,9 @@ pub(super) async fn points(
 ) -> Result<Points, Failure> {
     if let [key] = details.key.as_slice() {
         let points = from_planner(session, details, table, key, records).await?;
-        if points.len() > 1 {
+        // Where nothing lies between two points, too few of them make slices too large.
+        let fine = ladder(details).is_some() || points.len() as f64 > slices;
+        if points.len() > 1 && (fine || !table.sampled) {
             return Ok(points);
         }
     }
@@ -156,8 +158,9 @@ async fn sample(
         return Ok(vec![]);
     }
     let size = format!(
-        "select coalesce(sum(pg_catalog.pg_relation_size(relid)), 0)::bigint::text from pg_catalog.pg_partition_tree({}::regclass)",
-        quote::text(&details.relation)
+        "select coalesce((select sum(pg_catalog.pg_relation_size(relid)) from pg_catalog.pg_partition_tree({table}::regclass)), \
+         pg_catalog.pg_relation_size({table}::regclass))::bigint::text",
+        table = quote::text(&details.relation)
     );
     let pages = session
         .text(&size)

@@ -17,7 +17,7 @@ pub(super) fn decimal(bytes: &[u8], precision: u8, scale: i8) -> Result<i128, Un
     let [count, weight, sign, _shown, digits @ ..] = words.as_slice() else {
         return Err(changed("a numeric is cut short").into());
     };
-    if digits.len() != usize::from(*count) || bytes.len() % 2 != 0 {
+    if digits.len() != usize::from(*count) || !bytes.len().is_multiple_of(2) {
         return Err(changed("a numeric is cut short").into());
     }
     let special = match *sign {

@@ -88,16 +88,14 @@ fn instant(micros: i64) -> Result<i64, Unfit> {
         i64::MIN => return Err(infinite("timestamp", "-infinity")),
         _ => {}
     }
-    // No overflow: PostgreSQL's range ends in the year 294276, ours some years later.
-    let since_1970 = micros.saturating_add(EPOCH_DAYS * MICROS_PER_DAY);
-    if calendar::is_carried(since_1970.div_euclid(MICROS_PER_DAY)) {
-        Ok(since_1970)
-    } else {
-        Err(Unfit::value(
+    let since_1970 = i128::from(micros) + i128::from(EPOCH_DAYS * MICROS_PER_DAY);
+    match i64::try_from(since_1970) {
+        Ok(carried) if calendar::is_carried(carried.div_euclid(MICROS_PER_DAY)) => Ok(carried),
+        _ => Err(Unfit::value(
             "year_out_of_range",
             NOT_CARRIED,
             calendar::instant_text(since_1970),
-        ))
+        )),
     }
 }
 

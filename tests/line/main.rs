@@ -1,0 +1,8 @@
+//! The whole line, distributed: six services as processes, a real broker, real databases. Every test compares what the target holds with what
+//! the source holds, row by row.
+
+mod bad_input;
+mod chinook;
+mod crashes;
+mod stage;
+mod stopping;
