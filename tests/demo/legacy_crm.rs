@@ -9,11 +9,24 @@ const CONTACTS: i64 = 30_000;
 const OPPORTUNITIES: i64 = 18_000;
 
 const COMPANIES: [&str; 8] = [
-    "Müller & Söhne GmbH", "บริษัท สยามเทรดดิ้ง จำกัด", "O'Brien \"Quick\" Haulage", "Ærø Færgefart A/S",
-    "株式会社みなと", "Łódź Transport Sp. z o.o.", "Société Générale d'Import", "Plain Trading Ltd",
+    "Müller & Söhne GmbH",
+    "บริษัท สยามเทรดดิ้ง จำกัด",
+    "O'Brien \"Quick\" Haulage",
+    "Ærø Færgefart A/S",
+    "株式会社みなと",
+    "Łódź Transport Sp. z o.o.",
+    "Société Générale d'Import",
+    "Plain Trading Ltd",
 ];
 const NAMES: [&str; 8] = [
-    "สมชาย ใจดี", "Zoë Brontë", "José María Núñez", "Ann O'Neil", "Иван Петров", "李 小龍", "Åsa Öberg", "John Smith",
+    "สมชาย ใจดี",
+    "Zoë Brontë",
+    "José María Núñez",
+    "Ann O'Neil",
+    "Иван Петров",
+    "李 小龍",
+    "Åsa Öberg",
+    "John Smith",
 ];
 const STAGES: [&str; 4] = ["Prospecting", "Qualification", "Closed Won", "Closed Lost"];
 
@@ -30,7 +43,9 @@ const SCHEMA: &str = "
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let path = std::env::args().nth(1).ok_or_else(|| anyhow::anyhow!("which file?"))?;
+    let path = std::env::args()
+        .nth(1)
+        .ok_or_else(|| anyhow::anyhow!("which file?"))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -81,7 +96,11 @@ async fn contacts(database: &mut SqliteConnection) -> anyhow::Result<()> {
         let mut insert = QueryBuilder::<Sqlite>::new("insert into contacts ");
         insert.push_values(page, |mut row, id| {
             // 10 point to accounts that are not there.
-            let account = if id % 3_000 == 11 { 900_000 + id } else { id % ACCOUNTS + 1 };
+            let account = if id % 3_000 == 11 {
+                900_000 + id
+            } else {
+                id % ACCOUNTS + 1
+            };
             // Everybody but the first of ten has that one as manager.
             let manager = (id % 10 != 1).then(|| id - (id - 1) % 10);
             // 6 have no name, 10 a status that nobody knows, 6 a birthday that never was.
@@ -93,7 +112,12 @@ async fn contacts(database: &mut SqliteConnection) -> anyhow::Result<()> {
             };
             let birthdate = match id % 5_000 {
                 29 => "1987-02-30".to_owned(),
-                _ => format!("19{:02}-{:02}-{:02}", 50 + id % 50, 1 + id % 12, 1 + id % 28),
+                _ => format!(
+                    "19{:02}-{:02}-{:02}",
+                    50 + id % 50,
+                    1 + id % 12,
+                    1 + id % 28
+                ),
             };
             row.push_bind(*id)
                 .push_bind(account)
@@ -121,10 +145,18 @@ async fn opportunities(database: &mut SqliteConnection) -> anyhow::Result<()> {
             let number = (id % 6_000 != 31).then(|| format!("OPP-{number:06}"));
             row.push_bind(number)
                 .push_bind(id % ACCOUNTS + 1)
-                .push_bind(format!("Deal {id}: \"{}\", net", COMPANIES[*id as usize % COMPANIES.len()]))
+                .push_bind(format!(
+                    "Deal {id}: \"{}\", net",
+                    COMPANIES[*id as usize % COMPANIES.len()]
+                ))
                 .push_bind(STAGES[*id as usize % STAGES.len()])
                 .push_bind((id * 91 % 10_000_000) as f64 / 100.0)
-                .push_bind(format!("20{:02}-{:02}-{:02}", 20 + id % 7, 1 + id % 12, 1 + id % 28))
+                .push_bind(format!(
+                    "20{:02}-{:02}-{:02}",
+                    20 + id % 7,
+                    1 + id % 12,
+                    1 + id % 28
+                ))
                 .push_bind(moment(*id));
         });
         insert.build().execute(&mut *database).await?;
@@ -133,5 +165,12 @@ async fn opportunities(database: &mut SqliteConnection) -> anyhow::Result<()> {
 }
 
 fn moment(id: i64) -> String {
-    format!("2024-{:02}-{:02} {:02}:{:02}:{:02}", 1 + id % 12, 1 + id % 28, id % 24, id % 60, id % 59)
+    format!(
+        "2024-{:02}-{:02} {:02}:{:02}:{:02}",
+        1 + id % 12,
+        1 + id % 28,
+        id % 24,
+        id % 60,
+        id % 59
+    )
 }

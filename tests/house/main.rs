@@ -1,5 +1,6 @@
 //! The house rules that a compiler does not hold: which crate may use which, and where the great libraries live.
 //! Crates are listed from the ground up; a crate may use only what its own line names.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,19 +19,99 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connector-sql", &["model", "record", "connector"]),
     ("connector-files", &["model", "record", "connector"]),
     ("connector-salesforce", &["model", "record", "connector"]),
-    ("connectors", &["model", "connector", "connector-sql", "connector-files", "connector-salesforce"]),
+    (
+        "connectors",
+        &[
+            "model",
+            "connector",
+            "connector-sql",
+            "connector-files",
+            "connector-salesforce",
+        ],
+    ),
     ("service", &["model", "connector", "queue", "control"]),
-    ("extractor", &["model", "record", "connector", "connectors", "queue", "control", "service"]),
-    ("transformer", &["model", "record", "connector", "mapping", "queue", "control", "service"]),
-    ("loader", &["model", "record", "connector", "connectors", "queue", "control", "service"]),
-    ("auditor", &["model", "record", "queue", "control", "service"]),
-    ("reconciler", &["model", "record", "connector", "connectors", "queue", "control", "service"]),
-    ("coordinator", &["model", "record", "connector", "connectors", "mapping", "queue", "control", "service", "api"]),
+    (
+        "extractor",
+        &[
+            "model",
+            "record",
+            "connector",
+            "connectors",
+            "queue",
+            "control",
+            "service",
+        ],
+    ),
+    (
+        "transformer",
+        &[
+            "model",
+            "record",
+            "connector",
+            "mapping",
+            "queue",
+            "control",
+            "service",
+        ],
+    ),
+    (
+        "loader",
+        &[
+            "model",
+            "record",
+            "connector",
+            "connectors",
+            "queue",
+            "control",
+            "service",
+        ],
+    ),
+    (
+        "auditor",
+        &["model", "record", "queue", "control", "service"],
+    ),
+    (
+        "reconciler",
+        &[
+            "model",
+            "record",
+            "connector",
+            "connectors",
+            "queue",
+            "control",
+            "service",
+        ],
+    ),
+    (
+        "coordinator",
+        &[
+            "model",
+            "record",
+            "connector",
+            "connectors",
+            "mapping",
+            "queue",
+            "control",
+            "service",
+            "api",
+        ],
+    ),
     (
         "stevedore",
         &[
-            "model", "api", "queue", "control", "connectors", "service", "coordinator", "extractor", "transformer", "loader",
-            "auditor", "reconciler", "rehearsal-org",
+            "model",
+            "api",
+            "queue",
+            "control",
+            "connectors",
+            "service",
+            "coordinator",
+            "extractor",
+            "transformer",
+            "loader",
+            "auditor",
+            "reconciler",
+            "rehearsal-org",
         ],
     ),
 ];
@@ -55,10 +136,17 @@ fn crates_use_only_what_is_below_them() {
     let crates = crates();
     let known: BTreeSet<&str> = MAY_USE.iter().map(|(name, _)| *name).collect();
     let found: BTreeSet<&str> = crates.keys().map(String::as_str).collect();
-    assert_eq!(found, known, "the list of crates in this test and the workspace differ");
+    assert_eq!(
+        found, known,
+        "the list of crates in this test and the workspace differ"
+    );
     for (name, allowed) in MAY_USE {
-        let ours = crates[*name].iter().filter(|used| known.contains(used.as_str()));
-        let wrong: Vec<_> = ours.filter(|used| !allowed.contains(&used.as_str())).collect();
+        let ours = crates[*name]
+            .iter()
+            .filter(|used| known.contains(used.as_str()));
+        let wrong: Vec<_> = ours
+            .filter(|used| !allowed.contains(&used.as_str()))
+            .collect();
         assert!(wrong.is_empty(), "{name} may not use {wrong:?}");
     }
 }
@@ -68,7 +156,10 @@ fn great_libraries_live_in_one_place() {
     for (library, homes) in LIVES_IN {
         for (name, uses) in crates() {
             let stranger = uses.contains(*library) && !homes.contains(&name.as_str());
-            assert!(!stranger, "{library} lives in {homes:?}, and {name} uses it");
+            assert!(
+                !stranger,
+                "{library} lives in {homes:?}, and {name} uses it"
+            );
         }
     }
 }
@@ -76,7 +167,10 @@ fn great_libraries_live_in_one_place() {
 #[test]
 fn crates_are_named_for_what_they_do() {
     for name in crates().keys() {
-        assert!(!NO_NAMES.contains(&name.as_str()), "a crate called {name} says nothing");
+        assert!(
+            !NO_NAMES.contains(&name.as_str()),
+            "a crate called {name} says nothing"
+        );
     }
 }
 
@@ -91,14 +185,21 @@ fn files_stay_of_one_idea() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file");
-                assert!(text.starts_with("//!") || text.starts_with("#!["), "{}: what lives here?", path.display());
+                assert!(
+                    text.starts_with("//!") || text.starts_with("#!["),
+                    "{}: what lives here?",
+                    path.display()
+                );
                 if text.lines().count() > 500 {
                     long.push(path);
                 }
             }
         }
     }
-    assert!(long.is_empty(), "past 500 lines there is a second idea: {long:?}");
+    assert!(
+        long.is_empty(),
+        "past 500 lines there is a second idea: {long:?}"
+    );
 }
 
 fn root() -> std::path::PathBuf {
@@ -109,11 +210,21 @@ fn root() -> std::path::PathBuf {
 fn crates() -> BTreeMap<String, BTreeSet<String>> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = std::process::Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo metadata");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     packages

@@ -10,7 +10,10 @@ async fn check(stage: &Stage, file: &str) -> (i32, Value) {
     std::fs::write(&path, file).expect("written");
     let mut command = stage.command(&["check", "migration.yaml", "--json"]);
     command.env("STEVEDORE__SERVER", format!("http://{}", stage.address));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joined").expect("runs");
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("joined")
+        .expect("runs");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let document = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     (output.status.code().expect("a code"), document)
@@ -20,36 +23,104 @@ async fn check(stage: &Stage, file: &str) -> (i32, Value) {
 async fn what_is_wrong_is_told_in_its_place() {
     let mut stage = Stage::new().await;
     fill(&stage, 10).await;
-    stage.execute("target", "create table unkeyed (id bigint, name text)").await;
-    stage.set("WRONG_URL", &stage.url("source").replace("postgres://", "postgres://nobody:hunter2@").replace("nobody:hunter2@postgres@", "nobody:hunter2@"));
+    stage
+        .execute("target", "create table unkeyed (id bigint, name text)")
+        .await;
+    stage.set(
+        "WRONG_URL",
+        &stage
+            .url("source")
+            .replace("postgres://", "postgres://nobody:hunter2@")
+            .replace("nobody:hunter2@postgres@", "nobody:hunter2@"),
+    );
     stage.start("coordinator");
     let client = stage.client();
-    stage.until("the coordinator answers", async || client.health().await.is_ok()).await;
-    let good = migration("  - { name: things, from: { table: things }, to: keyed, operation: upsert }\n");
+    stage
+        .until("the coordinator answers", async || {
+            client.health().await.is_ok()
+        })
+        .await;
+    let good =
+        migration("  - { name: things, from: { table: things }, to: keyed, operation: upsert }\n");
     let objects = |text: &str| migration(text);
     let cases: Vec<(&str, String, i32, &str, Option<u64>)> = vec![
-        ("malformed", good.replace("source: source", "source: [source"), 2, "invalid_file", None),
-        ("unknown key", good.replace("operation:", "colour: red, operation:"), 2, "invalid_file", Some(8)),
+        (
+            "malformed",
+            good.replace("source: source", "source: [source"),
+            2,
+            "invalid_file",
+            None,
+        ),
+        (
+            "unknown key",
+            good.replace("operation:", "colour: red, operation:"),
+            2,
+            "invalid_file",
+            Some(8),
+        ),
         (
             "unknown column",
-            objects("  - name: things\n    from: { table: things }\n    to: keyed\n    operation: upsert\n    fields:\n      id: id\n      name: upper(nmae)\n"),
+            objects(
+                "  - name: things\n    from: { table: things }\n    to: keyed\n    operation: upsert\n    fields:\n      id: id\n      name: upper(nmae)\n",
+            ),
             2,
             "unknown_column",
             Some(14),
         ),
         (
             "cyclic lookup",
-            objects("  - { name: a, from: { table: things }, key: id, to: keyed, operation: upsert, external_id: id, fields: { id: id, name: { lookup: a, by: id } } }\n"),
+            objects(
+                "  - { name: a, from: { table: things }, key: id, to: keyed, operation: upsert, external_id: id, fields: { id: id, name: { lookup: a, by: id } } }\n",
+            ),
             2,
             "cyclic_lookup",
             Some(8),
         ),
-        ("missing variable", good.replace("${SOURCE_URL}", "${NO_SUCH_VARIABLE}"), 2, "missing_variable", Some(3)),
-        ("unreachable host", good.replace("${SOURCE_URL}", "postgres://nobody@127.0.0.1:1/none"), 1, "unreachable", None),
-        ("no unique key", good.replace("to: keyed", "to: unkeyed").replace("operation: upsert", "operation: upsert, external_id: id, fields: { id: id }"), 2, "no_unique_key", Some(8)),
-        ("unknown table", good.replace("table: things", "table: thinks"), 2, "unknown_table", Some(8)),
-        ("unknown target", good.replace("to: keyed", "to: kyed"), 2, "unknown_target", Some(8)),
-        ("literal password", good.replace("${SOURCE_URL}", "postgres://u:hunter2@h/d"), 2, "literal_credential", Some(3)),
+        (
+            "missing variable",
+            good.replace("${SOURCE_URL}", "${NO_SUCH_VARIABLE}"),
+            2,
+            "missing_variable",
+            Some(3),
+        ),
+        (
+            "unreachable host",
+            good.replace("${SOURCE_URL}", "postgres://nobody@127.0.0.1:1/none"),
+            1,
+            "unreachable",
+            None,
+        ),
+        (
+            "no unique key",
+            good.replace("to: keyed", "to: unkeyed").replace(
+                "operation: upsert",
+                "operation: upsert, external_id: id, fields: { id: id }",
+            ),
+            2,
+            "no_unique_key",
+            Some(8),
+        ),
+        (
+            "unknown table",
+            good.replace("table: things", "table: thinks"),
+            2,
+            "unknown_table",
+            Some(8),
+        ),
+        (
+            "unknown target",
+            good.replace("to: keyed", "to: kyed"),
+            2,
+            "unknown_target",
+            Some(8),
+        ),
+        (
+            "literal password",
+            good.replace("${SOURCE_URL}", "postgres://u:hunter2@h/d"),
+            2,
+            "literal_credential",
+            Some(3),
+        ),
     ];
     for (what, file, exit, code, line) in cases {
         let (found, document) = check(&stage, &file).await;
@@ -59,11 +130,19 @@ async fn what_is_wrong_is_told_in_its_place() {
         if line.is_some() {
             assert_eq!(error["line"].as_u64(), line, "{what}: {document}");
         }
-        assert!(error["hint"].is_string(), "{what} has no way out: {document}");
-        assert!(!document.to_string().contains("hunter2"), "{what} shows a password");
+        assert!(
+            error["hint"].is_string(),
+            "{what} has no way out: {document}"
+        );
+        assert!(
+            !document.to_string().contains("hunter2"),
+            "{what} shows a password"
+        );
     }
     let (exit, document) = check(&stage, &good).await;
     assert_eq!(exit, 0, "{document}");
-    let runs = stage.texts("control", "select count(*)::text from runs").await;
+    let runs = stage
+        .texts("control", "select count(*)::text from runs")
+        .await;
     assert_eq!(runs, ["0"], "a check starts nothing");
 }

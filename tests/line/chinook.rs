@@ -7,7 +7,17 @@ use model::RunStatus;
 use crate::stage::Stage;
 
 const TABLES: [&str; 11] = [
-    "Artist", "Genre", "MediaType", "Playlist", "Employee", "Album", "Customer", "Track", "Invoice", "InvoiceLine", "PlaylistTrack",
+    "Artist",
+    "Genre",
+    "MediaType",
+    "Playlist",
+    "Employee",
+    "Album",
+    "Customer",
+    "Track",
+    "Invoice",
+    "InvoiceLine",
+    "PlaylistTrack",
 ];
 
 /// The data lies beside a checkout, not in it.
@@ -41,15 +51,32 @@ fn after(table: &str) -> &'static [&'static str] {
     }
 }
 
+/// One city has a space behind it. The PostgreSQL script writes its texts as `N'…'`, which are of type `character` there and lose it when they are stored: a
+/// difference that the mapping states, not one to overlook.
+fn expression(column: &str) -> String {
+    match column {
+        "City" | "BillingCity" => format!("rtrim({column})"),
+        column => column.to_owned(),
+    }
+}
+
 async fn migration(sqlite: &Path) -> String {
     use sqlx::{AssertSqlSafe, Connection};
     let url = format!("sqlite://{}?mode=ro&immutable=1", sqlite.display());
-    let mut database = sqlx::SqliteConnection::connect(&url).await.expect("Chinook");
+    let mut database = sqlx::SqliteConnection::connect(&url)
+        .await
+        .expect("Chinook");
     let mut objects = String::new();
     for table in TABLES {
         let sql = format!("select name from pragma_table_info('{table}')");
-        let columns: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut database).await.expect("columns");
-        let fields: Vec<_> = columns.iter().map(|column| format!("{}: {column}", snake(column))).collect();
+        let columns: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_all(&mut database)
+            .await
+            .expect("columns");
+        let fields: Vec<_> = columns
+            .iter()
+            .map(|column| format!("{}: {}", snake(column), expression(column)))
+            .collect();
         let after: Vec<_> = after(table).iter().map(|table| snake(table)).collect();
         objects += &format!(
             "  - {{ name: {name}, from: {{ table: {table} }}, to: {name}, operation: upsert, after: [{}], fields: {{ {} }} }}\n",
@@ -78,8 +105,13 @@ async fn all_of_chinook_arrives_as_its_own_script_loads_it() {
         return;
     };
     let mut stage = Stage::new().await;
-    let script = std::fs::read_to_string(folder.join("Chinook_PostgreSql.sql")).expect("the script");
-    let ours = |line: &&str| !line.starts_with("DROP DATABASE") && !line.starts_with("CREATE DATABASE") && !line.starts_with("\\c");
+    let script =
+        std::fs::read_to_string(folder.join("Chinook_PostgreSql.sql")).expect("the script");
+    let ours = |line: &&str| {
+        !line.starts_with("DROP DATABASE")
+            && !line.starts_with("CREATE DATABASE")
+            && !line.starts_with("\\c")
+    };
     let script: String = script.lines().filter(ours).collect::<Vec<_>>().join("\n");
     stage.execute("source", &script).await;
     let schema = script.split("INSERT INTO").next().expect("a schema");
@@ -91,7 +123,12 @@ async fn all_of_chinook_arrives_as_its_own_script_loads_it() {
     let run = stage.run(&migration(&copy).await).await;
     let view = stage.until_status(&run, RunStatus::Completed).await;
     assert!(view.balanced);
-    assert!(view.objects.iter().all(|object| object.books.refused() == 0), "{view:?}");
+    assert!(
+        view.objects
+            .iter()
+            .all(|object| object.books.refused() == 0),
+        "{view:?}"
+    );
     for table in TABLES {
         let table = snake(table);
         stage.assert_equal(&table, &table).await;

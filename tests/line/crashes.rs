@@ -24,9 +24,20 @@ async fn every_service_may_be_killed_in_the_middle_of_a_run() {
     stage.assert_equal("things", "keyed").await;
     stage.assert_equal("things", "keyless").await;
     // What the killed services had in hand came a second time.
-    let again: usize = ROLES.iter().map(|role| stage.log(role).matches("delivered again").count()).sum();
-    let retried = stage.texts("control", "select count(*)::text from chunks where attempt > 1").await;
-    assert!(again > 0 || retried[0] != "0", "nothing was delivered or dispatched twice");
+    let again: usize = ROLES
+        .iter()
+        .map(|role| stage.log(role).matches("delivered again").count())
+        .sum();
+    let retried = stage
+        .texts(
+            "control",
+            "select count(*)::text from chunks where attempt > 1",
+        )
+        .await;
+    assert!(
+        again > 0 || retried[0] != "0",
+        "nothing was delivered or dispatched twice"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +54,10 @@ async fn messages_that_come_twice_are_written_once() {
     for _ in 0..5 {
         let delivery = commands.next().await.expect("a command");
         for _ in 0..2 {
-            broker.publish(&Queue::Extract, delivery.envelope.clone()).await.expect("published");
+            broker
+                .publish(&Queue::Extract, delivery.envelope.clone())
+                .await
+                .expect("published");
         }
         delivery.ack().await.expect("acknowledged");
     }
@@ -54,7 +68,9 @@ async fn messages_that_come_twice_are_written_once() {
     stage.assert_equal("things", "keyless").await;
     let doubled = stage.log("extractor") + &stage.log("loader") + &stage.log("transformer");
     assert!(
-        doubled.contains("outdated") || doubled.contains("written before by another attempt") || doubled.contains("told again"),
+        doubled.contains("outdated")
+            || doubled.contains("written before by another attempt")
+            || doubled.contains("told again"),
         "no message came twice"
     );
     broker.close().await;
@@ -68,7 +84,14 @@ async fn of_two_coordinators_one_leads_and_the_other_takes_over() {
     let run = stage.run(&migration(BOTH)).await;
     stage.until_done(&run, 5).await;
     let address = stage.address.clone();
-    let second = format!("127.0.0.1:{}", address.rsplit(':').next().and_then(|p| p.parse::<u16>().ok()).map_or(0, |p| p ^ 1));
+    let second = format!(
+        "127.0.0.1:{}",
+        address
+            .rsplit(':')
+            .next()
+            .and_then(|p| p.parse::<u16>().ok())
+            .map_or(0, |p| p ^ 1)
+    );
     stage.set("STEVEDORE__API__LISTEN", &second);
     stage.start("coordinator-2");
     stage.kill("coordinator");
@@ -77,6 +100,11 @@ async fn of_two_coordinators_one_leads_and_the_other_takes_over() {
     assert!(view.balanced);
     stage.assert_equal("things", "keyed").await;
     stage.assert_equal("things", "keyless").await;
-    let terms = stage.texts("control", "select term::text from leadership").await;
-    assert!(terms[0].parse::<i64>().expect("a term") > 1, "nobody took over");
+    let terms = stage
+        .texts("control", "select term::text from leadership")
+        .await;
+    assert!(
+        terms[0].parse::<i64>().expect("a term") > 1,
+        "nobody took over"
+    );
 }

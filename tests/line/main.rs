@@ -1,5 +1,6 @@
 //! The whole line, distributed: six services as processes, a real broker, real databases. Every test compares what the target holds with what
 //! the source holds, row by row.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
 mod chinook;

@@ -9,8 +9,14 @@ use api::{Client, Halt, RunView, StartRun};
 use model::{RunStatus, Secret};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-pub(crate) const ROLES: [&str; 6] =
-    ["coordinator", "extractor", "transformer", "loader", "auditor", "reconciler"];
+pub(crate) const ROLES: [&str; 6] = [
+    "coordinator",
+    "extractor",
+    "transformer",
+    "loader",
+    "auditor",
+    "reconciler",
+];
 
 const TOKEN: &str = "a token of the tests";
 /// Nothing that a test waits for takes this long.
@@ -60,7 +66,10 @@ impl Stage {
         if database.is_empty() {
             return self.server.clone();
         }
-        let (head, _) = self.server.rsplit_once('/').expect("postgres://host/database");
+        let (head, _) = self
+            .server
+            .rsplit_once('/')
+            .expect("postgres://host/database");
         format!("{head}/{}_{database}", self.name)
     }
 
@@ -103,7 +112,10 @@ impl Stage {
             .expect("a log");
         let child = self
             .command(&["serve", role])
-            .env("RUST_LOG", "info,stevedore=debug,service=debug,coordinator=debug,loader=debug")
+            .env(
+                "RUST_LOG",
+                "info,stevedore=debug,service=debug,coordinator=debug,loader=debug",
+            )
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -129,19 +141,29 @@ impl Stage {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(&format!("http://{}", self.address), Some(Secret::new(TOKEN))).expect("a client")
+        Client::new(
+            &format!("http://{}", self.address),
+            Some(Secret::new(TOKEN)),
+        )
+        .expect("a client")
     }
 
     /// Starts a run, as soon as the coordinator answers.
     pub(crate) async fn run(&self, file: &str) -> String {
         let client = self.client();
-        self.until("the coordinator answers", async || client.health().await.is_ok()).await;
+        self.until("the coordinator answers", async || {
+            client.health().await.is_ok()
+        })
+        .await;
         let request = StartRun {
             file: file.to_owned(),
             file_name: "test.yaml".to_owned(),
             ..StartRun::default()
         };
-        let started = client.start(&request).await.unwrap_or_else(|failure| panic!("{failure}"));
+        let started = client
+            .start(&request)
+            .await
+            .unwrap_or_else(|failure| panic!("{failure}"));
         started.run
     }
 
@@ -153,7 +175,11 @@ impl Stage {
     pub(crate) async fn until_done(&self, run: &str, chunks: u64) {
         self.until(&format!("{chunks} chunks are done"), async || {
             self.view(run).await.is_some_and(|view| {
-                view.objects.iter().map(|object| object.chunks_done).sum::<u64>() >= chunks
+                view.objects
+                    .iter()
+                    .map(|object| object.chunks_done)
+                    .sum::<u64>()
+                    >= chunks
             })
         })
         .await;
@@ -161,7 +187,9 @@ impl Stage {
 
     pub(crate) async fn until_status(&self, run: &str, status: RunStatus) -> RunView {
         self.until(&format!("the run is {}", status.as_str()), async || {
-            self.view(run).await.is_some_and(|view| view.summary.status == status)
+            self.view(run)
+                .await
+                .is_some_and(|view| view.summary.status == status)
         })
         .await;
         self.view(run).await.expect("a view")
@@ -180,7 +208,10 @@ impl Stage {
                 for role in ROLES {
                     let log = self.log(role);
                     let end: Vec<_> = log.lines().rev().take(15).collect();
-                    eprintln!("--- {role}\n{}", end.into_iter().rev().collect::<Vec<_>>().join("\n"));
+                    eprintln!(
+                        "--- {role}\n{}",
+                        end.into_iter().rev().collect::<Vec<_>>().join("\n")
+                    );
                 }
                 panic!("it never came to be that {what}");
             }
@@ -214,7 +245,10 @@ impl Stage {
     }
 
     pub(crate) async fn assert_equal(&self, source: &str, target: &str) {
-        let (expected, found) = (self.rows("source", source).await, self.rows("target", target).await);
+        let (expected, found) = (
+            self.rows("source", source).await,
+            self.rows("target", target).await,
+        );
         assert_eq!(expected.len(), found.len(), "rows of {source} and {target}");
         for (expected, found) in expected.iter().zip(&found) {
             assert_eq!(expected, found);
@@ -222,7 +256,9 @@ impl Stage {
     }
 
     async fn connect(&self, database: &str) -> PgConnection {
-        PgConnection::connect(&self.url(database)).await.expect("a connection")
+        PgConnection::connect(&self.url(database))
+            .await
+            .expect("a connection")
     }
 }
 
@@ -236,7 +272,8 @@ impl Drop for Stage {
             .iter()
             .map(|database| format!("{}_{database}", self.name))
             .collect();
-        let (server, broker, prefix) = (self.server.clone(), self.broker.clone(), self.name.clone());
+        let (server, broker, prefix) =
+            (self.server.clone(), self.broker.clone(), self.name.clone());
         // Cleaning up waits for servers, which a drop can't do on the test's own runtime.
         let cleaned = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -244,7 +281,9 @@ impl Drop for Stage {
                 let mut connection = PgConnection::connect(&server).await.expect("the server");
                 for name in names {
                     let sql = format!("drop database if exists {name} with (force)");
-                    let _ = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
+                    let _ = sqlx::raw_sql(AssertSqlSafe(sql))
+                        .execute(&mut connection)
+                        .await;
                 }
                 clear_queues(&broker, &prefix).await;
             });
@@ -256,21 +295,38 @@ impl Drop for Stage {
 /// Deletes the queues and exchanges of a line.
 async fn clear_queues(broker: &str, prefix: &str) {
     use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
-    let Ok(connection) = lapin::Connection::connect(broker, lapin::ConnectionProperties::default()).await else {
+    let Ok(connection) =
+        lapin::Connection::connect(broker, lapin::ConnectionProperties::default()).await
+    else {
         return;
     };
     let queues = [
-        "extract", "transform", "audit", "reports", "reconcile", "dead", "control.coordinator", "load.line-test.target",
+        "extract",
+        "transform",
+        "audit",
+        "reports",
+        "reconcile",
+        "dead",
+        "control.coordinator",
+        "load.line-test.target",
     ];
     for queue in queues {
-        let Ok(channel) = connection.create_channel().await else { return };
+        let Ok(channel) = connection.create_channel().await else {
+            return;
+        };
         let name = format!("{prefix}.{queue}");
-        let _ = channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
+        let _ = channel
+            .queue_delete(name.as_str().into(), QueueDeleteOptions::default())
+            .await;
     }
     for exchange in ["control", "dead"] {
-        let Ok(channel) = connection.create_channel().await else { return };
+        let Ok(channel) = connection.create_channel().await else {
+            return;
+        };
         let name = format!("{prefix}.{exchange}");
-        let _ = channel.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default()).await;
+        let _ = channel
+            .exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default())
+            .await;
     }
     let _ = connection.close(0, "done".into()).await;
 }
@@ -323,6 +379,7 @@ pub(crate) async fn fill(stage: &Stage, rows: u64) {
 }
 
 /// Both ways of writing: by key, and into a table without any.
-pub(crate) const BOTH: &str = "  - { name: keyed, from: { table: things }, to: keyed, operation: upsert }
+pub(crate) const BOTH: &str =
+    "  - { name: keyed, from: { table: things }, to: keyed, operation: upsert }
   - { name: keyless, from: { table: things }, to: keyless, operation: insert }
 ";

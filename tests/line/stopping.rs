@@ -13,11 +13,19 @@ const CEASE: Duration = Duration::from_secs(2);
 
 /// Publishes a plain JSON message, as anyone with broker access may.
 async fn publish(stage: &Stage, text: &str) {
-    let connection = Connection::connect(stage.broker(), ConnectionProperties::default()).await.expect("the broker");
+    let connection = Connection::connect(stage.broker(), ConnectionProperties::default())
+        .await
+        .expect("the broker");
     let channel = connection.create_channel().await.expect("a channel");
     let exchange = format!("{}.control", stage.prefix());
     channel
-        .basic_publish(exchange.as_str().into(), "".into(), BasicPublishOptions::default(), text.as_bytes(), BasicProperties::default())
+        .basic_publish(
+            exchange.as_str().into(),
+            "".into(),
+            BasicPublishOptions::default(),
+            text.as_bytes(),
+            BasicProperties::default(),
+        )
         .await
         .expect("published");
     let _ = connection.close(0, "done".into()).await;
@@ -33,7 +41,11 @@ async fn assert_silence(stage: &Stage, since: Instant) {
     tokio::time::sleep(CEASE.saturating_sub(since.elapsed())).await;
     let before = written(stage).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(written(stage).await, before, "something was written after the stop");
+    assert_eq!(
+        written(stage).await,
+        before,
+        "something was written after the stop"
+    );
 }
 
 async fn assert_finished(stage: &Stage, run: &str) {
@@ -54,9 +66,18 @@ async fn a_foreign_clients_message_halts_a_run() {
     publish(&stage, &message).await;
     let since = Instant::now();
     let view = stage.until_status(&run, RunStatus::Stopped).await;
-    assert!(view.summary.reason.expect("a reason").contains("wrong file"));
+    assert!(
+        view.summary
+            .reason
+            .expect("a reason")
+            .contains("wrong file")
+    );
     assert_silence(&stage, since).await;
-    assert_ne!(written(&stage).await, "15000 15000", "it had ended before it was stopped");
+    assert_ne!(
+        written(&stage).await,
+        "15000 15000",
+        "it had ended before it was stopped"
+    );
     stage.ask(&run, "resume").await;
     assert_finished(&stage, &run).await;
 }

@@ -30,7 +30,12 @@ pub(crate) fn of(envelope: &Envelope, outcome: &Outcome, auditor: &str) -> Audit
         read_epoch: Some(journey.read_epoch.clone()),
         bytes: Some(journey.bytes),
         created_by: auditor.to_owned(),
-        retried: outcome.ledger.rows.iter().map(|row| row.key.clone()).collect(),
+        retried: outcome
+            .ledger
+            .rows
+            .iter()
+            .map(|row| row.key.clone())
+            .collect(),
     }
 }
 

@@ -40,7 +40,11 @@ impl Auditor {
         let entry = entry::of(envelope, &outcome, &self.line.instance);
         let failed = entry::failed_records(&outcome);
         let ledger = entry::ledger(&outcome)?;
-        let audited = self.line.control.audit(&entry, &failed, Some(&ledger)).await?;
+        let audited = self
+            .line
+            .control
+            .audit(&entry, &failed, Some(&ledger))
+            .await?;
         Ok(Report::Audited {
             // What was recorded first stands.
             books: match audited {

@@ -16,11 +16,18 @@ impl Reign {
     /// Fills the window. Each dispatch is stored before it is published; one that can't be published is taken back.
     pub(crate) async fn dispatch(&self, run: &Run, objects: &[String]) -> Result<(), Failure> {
         let line = &self.leader.line;
-        let loaders = line.control.ready_services(Role::Loader.as_str(), READY).await?;
+        let loaders = line
+            .control
+            .ready_services(Role::Loader.as_str(), READY)
+            .await?;
         let window = loaders.clamp(1, 1_000) * u64::from(line.settings.chunks.window_per_loader);
         let in_flight = line.control.in_flight(&run.id).await?;
         let free = u32::try_from(window.saturating_sub(in_flight)).unwrap_or(u32::MAX);
-        for dispatched in line.control.dispatch(self.term, &run.id, objects, free).await? {
+        for dispatched in line
+            .control
+            .dispatch(self.term, &run.id, objects, free)
+            .await?
+        {
             let (chunk, attempt) = (dispatched.chunk.clone(), dispatched.attempt);
             if let Err(failure) = self.publish(dispatched).await {
                 let control = &line.control;
@@ -39,7 +46,12 @@ impl Reign {
             pass: dispatched.pass,
             ancestors: dispatched.ancestors,
         };
-        let envelope = Envelope::json(Kind::Extract, dispatched.chunk, dispatched.attempt, &command)?;
+        let envelope = Envelope::json(
+            Kind::Extract,
+            dispatched.chunk,
+            dispatched.attempt,
+            &command,
+        )?;
         let span = tracing::info_span!(
             "dispatch",
             run = %envelope.chunk.run,
@@ -51,7 +63,11 @@ impl Reign {
             traceparent: service::telemetry::current_trace(),
             ..envelope
         });
-        self.leader.line.broker.publish(&Queue::Extract, envelope).await?;
+        self.leader
+            .line
+            .broker
+            .publish(&Queue::Extract, envelope)
+            .await?;
         Ok(())
     }
 }

@@ -35,7 +35,10 @@ impl Reign {
         let results = line.control.reconciliations(&run.id).await?;
         let mut all = true;
         for name in pinned.objects.keys() {
-            let wanted = pinned.migration.object(name).is_some_and(|object| object.reconcile.counts);
+            let wanted = pinned
+                .migration
+                .object(name)
+                .is_some_and(|object| object.reconcile.counts);
             if !wanted || results.iter().any(|result| result.object == *name) {
                 continue;
             }
@@ -50,7 +53,11 @@ impl Reign {
 
     async fn ask(&mut self, run: &Run, object: &str) -> Result<(), Failure> {
         let key = (run.id.clone(), object.to_owned());
-        if self.asked.get(&key).is_some_and(|asked| asked.elapsed() < PATIENCE) {
+        if self
+            .asked
+            .get(&key)
+            .is_some_and(|asked| asked.elapsed() < PATIENCE)
+        {
             return Ok(());
         }
         let whole = ChunkRef {
@@ -60,7 +67,11 @@ impl Reign {
         };
         let command = ReconcileCommand { level: COUNTS };
         let envelope = Envelope::json(Kind::Reconcile, whole, Attempt(0), &command)?;
-        self.leader.line.broker.publish(&Queue::Reconcile, envelope).await?;
+        self.leader
+            .line
+            .broker
+            .publish(&Queue::Reconcile, envelope)
+            .await?;
         self.asked.insert(key, Instant::now());
         Ok(())
     }
@@ -81,16 +92,36 @@ impl Reign {
             .map(|result| format!("{} {}", result.object, result.check))
             .collect();
         let (status, reason) = if failed > 0 {
-            (RunStatus::Failed, Some(format!("{failed} chunks could not be moved; `stevedore retry` tries them again")))
+            (
+                RunStatus::Failed,
+                Some(format!(
+                    "{failed} chunks could not be moved; `stevedore retry` tries them again"
+                )),
+            )
         } else if !unbalanced.is_empty() {
-            (RunStatus::Failed, Some(format!("the books do not balance: {}", unbalanced.join(", "))))
+            (
+                RunStatus::Failed,
+                Some(format!(
+                    "the books do not balance: {}",
+                    unbalanced.join(", ")
+                )),
+            )
         } else if !differing.is_empty() {
-            (RunStatus::Mismatched, Some(format!("the two ends differ: {}", differing.join(", "))))
+            (
+                RunStatus::Mismatched,
+                Some(format!("the two ends differ: {}", differing.join(", "))),
+            )
         } else {
             (RunStatus::Completed, None)
         };
         control
-            .set_status(self.term, &run.id, RunStatus::Reconciling, status, reason.as_deref())
+            .set_status(
+                self.term,
+                &run.id,
+                RunStatus::Reconciling,
+                status,
+                reason.as_deref(),
+            )
             .await?;
         tracing::info!(run = %run.id, reason, "{}", status.as_str());
         Ok(())

@@ -128,8 +128,10 @@ impl Reign {
 
     async fn look(&mut self) -> Result<(), Failure> {
         let runs = self.leader.line.control.active_runs().await?;
-        self.suspects.retain(|run, _| runs.iter().any(|active| active.id == *run));
-        self.asked.retain(|(run, _), _| runs.iter().any(|active| active.id == *run));
+        self.suspects
+            .retain(|run, _| runs.iter().any(|active| active.id == *run));
+        self.asked
+            .retain(|(run, _), _| runs.iter().any(|active| active.id == *run));
         for run in runs {
             // One run's trouble is its own.
             if let Err(failure) = self.steer(&run).await {

@@ -29,13 +29,18 @@ impl Reign {
     /// Returns lost chunks to pending; their next attempt fences whatever turns up after all.
     pub(crate) async fn look_for_lost(&mut self, run: &Run) -> Result<(), Failure> {
         let suspects = self.suspects.entry(run.id.clone()).or_default();
-        if suspects.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+        if suspects
+            .looked
+            .is_some_and(|looked| looked.elapsed() < EVERY)
+        {
             return Ok(());
         }
         suspects.looked = Some(Instant::now());
         let line = &self.leader.line;
         let unleased = line.control.unleased(&run.id, SUSPECT).await?;
-        suspects.since.retain(|suspect, _| unleased.contains(suspect));
+        suspects
+            .since
+            .retain(|suspect, _| unleased.contains(suspect));
         if unleased.is_empty() {
             return Ok(());
         }
@@ -44,7 +49,13 @@ impl Reign {
             migration: migration.migration.clone(),
             connection: migration.target.clone(),
         };
-        for queue in [Queue::Extract, Queue::Transform, load, Queue::Audit, Queue::Reports] {
+        for queue in [
+            Queue::Extract,
+            Queue::Transform,
+            load,
+            Queue::Audit,
+            Queue::Reports,
+        ] {
             if line.broker.depth(&queue).await? > 0 {
                 // It may be one of those that wait there.
                 suspects.since.clear();

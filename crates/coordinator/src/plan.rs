@@ -44,7 +44,15 @@ impl Reign {
         let (step, slices) = (object.plan_step, &split.slices);
         let cursor = split.cursor.as_ref();
         line.control
-            .save_plan(self.term, &run.id, &object.name, step, slices, cursor, closed)
+            .save_plan(
+                self.term,
+                &run.id,
+                &object.name,
+                step,
+                slices,
+                cursor,
+                closed,
+            )
             .await?;
         tracing::debug!(run = %run.id, object = object.name, slices = slices.len(), closed, "planned");
         self.leader.news.notify_one();
@@ -79,7 +87,10 @@ impl Reign {
                 });
             }
         }
-        let pending = line.control.take_up_retry(self.term, &run.id, &chunks).await?;
+        let pending = line
+            .control
+            .take_up_retry(self.term, &run.id, &chunks)
+            .await?;
         tracing::info!(run = %run.id, chunks = pending, "retries");
         self.leader.news.notify_one();
         Ok(())

@@ -25,9 +25,10 @@ pub(crate) fn verdict(failure: &Failure, attempt: Attempt, attempts: i64) -> Ver
         }
         // Trouble that does not pass in this many attempts is not this chunk's: the rest would meet it too.
         FailureKind::Retry | FailureKind::RetryAlone => Verdict::Pause,
-        FailureKind::RejectRecord | FailureKind::FailChunk | FailureKind::Usage | FailureKind::Bug => {
-            Verdict::GiveUp
-        }
+        FailureKind::RejectRecord
+        | FailureKind::FailChunk
+        | FailureKind::Usage
+        | FailureKind::Bug => Verdict::GiveUp,
     }
 }
 
@@ -57,6 +58,9 @@ mod tests {
     #[test]
     fn what_no_retry_mends_is_not_tried_again() {
         assert_eq!(verdict(&Failure::bug("x"), Attempt(1), 6), Verdict::GiveUp);
-        assert_eq!(verdict(&Failure::pause("x", "x"), Attempt(1), 6), Verdict::Pause);
+        assert_eq!(
+            verdict(&Failure::pause("x", "x"), Attempt(1), 6),
+            Verdict::Pause
+        );
     }
 }

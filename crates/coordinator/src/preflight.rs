@@ -74,9 +74,12 @@ fn read(request: &StartRun) -> Result<Migration, Failure> {
             .connections
             .get_mut(name)
             .ok_or_else(|| {
-                Failure::usage("unknown_connection", format!("the file has no connection `{name}`"))
-                    .file(&request.file_name)
-                    .hint("--connection takes the name of an entry of `connections`")
+                Failure::usage(
+                    "unknown_connection",
+                    format!("the file has no connection `{name}`"),
+                )
+                .file(&request.file_name)
+                .hint("--connection takes the name of an entry of `connections`")
             })?
             .set_address(address);
     }
@@ -85,9 +88,12 @@ fn read(request: &StartRun) -> Result<Migration, Failure> {
     }
     for name in &request.only {
         if migration.object(name).is_none() {
-            return Err(Failure::usage("unknown_object", format!("the file has no object `{name}`"))
-                .file(&request.file_name)
-                .hint("--only takes the name of an entry of `objects`"));
+            return Err(Failure::usage(
+                "unknown_object",
+                format!("the file has no object `{name}`"),
+            )
+            .file(&request.file_name)
+            .hint("--only takes the name of an entry of `objects`"));
         }
     }
     Ok(migration)

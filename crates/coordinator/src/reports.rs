@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use control::{FailedAttempt, Term, Verdict as Settled};
-use model::{Attempt, ChunkRef, DesiredState, Envelope, Failure, Report};
+use model::{Attempt, ChunkRef, DesiredState, Envelope, Failure, FailureKind, Report};
 use queue::Queue;
 
 use crate::leader::{Leader, is_deposed};
@@ -21,16 +21,11 @@ impl Leader {
                 let mut reports = self.line.broker.consume(&Queue::Reports, PREFETCH).await?;
                 loop {
                     let delivery = reports.next().await?;
-                    match self.store(term, &delivery.envelope).await {
+                    match self.store_patiently(term, &delivery.envelope).await {
                         Ok(()) => delivery.ack().await?,
                         Err(failure) if is_deposed(&failure) => {
                             delivery.requeue().await?;
                             return Err(failure);
-                        }
-                        Err(failure) if failure.kind == model::FailureKind::Retry => {
-                            tracing::warn!(%failure, "a report could not be stored yet");
-                            tokio::time::sleep(Duration::from_millis(500)).await;
-                            delivery.requeue().await?;
                         }
                         Err(failure) => {
                             tracing::error!(%failure, "a report can't be stored");
@@ -50,16 +45,33 @@ impl Leader {
         }
     }
 
+    /// Waits out passing trouble with the message in hand: put back, it would count towards the delivery limit.
+    async fn store_patiently(&self, term: Term, envelope: &Envelope) -> Result<(), Failure> {
+        loop {
+            match self.store(term, envelope).await {
+                Err(failure) if failure.kind == FailureKind::Retry && !is_deposed(&failure) => {
+                    tracing::warn!(%failure, "a report could not be stored yet");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                stored => return stored,
+            }
+        }
+    }
+
     async fn store(&self, term: Term, envelope: &Envelope) -> Result<(), Failure> {
         let (chunk, attempt) = (&envelope.chunk, envelope.attempt);
         let control = &self.line.control;
         let changed = match envelope.read_json()? {
             Report::Split { slices } => control.split(term, chunk, attempt, &slices).await?,
             Report::Audited { books } => {
-                control.settle(term, chunk, attempt, &Settled::Done(books)).await?
+                control
+                    .settle(term, chunk, attempt, &Settled::Done(books))
+                    .await?
             }
             Report::KeysAudited { .. } => {
-                control.settle(term, chunk, attempt, &Settled::KeysRead).await?
+                control
+                    .settle(term, chunk, attempt, &Settled::KeysRead)
+                    .await?
             }
             Report::Superseded { by } => control.covered(term, chunk, by).await?,
             Report::Refused { failure } => self.refused(term, chunk, attempt, failure).await?,
@@ -67,7 +79,7 @@ impl Leader {
             Report::Reconciled { .. } => true,
             Report::NotReconciled { failure } => {
                 tracing::warn!(%chunk, %failure, "could not be read anew");
-                if failure.kind == model::FailureKind::PauseRun {
+                if failure.kind == FailureKind::PauseRun {
                     self.pause_for(chunk, &failure).await?;
                 }
                 true
@@ -90,7 +102,9 @@ impl Leader {
         let decided = verdict(&failure, attempt, self.line.settings.chunks.attempts);
         let changed = match decided {
             Verdict::Again(delay) => {
-                control.give_back(term, chunk, attempt, delay, Some(&failure)).await?
+                control
+                    .give_back(term, chunk, attempt, delay, Some(&failure))
+                    .await?
             }
             Verdict::Pause => {
                 let back = control

@@ -14,14 +14,16 @@ impl Reign {
         match (run.desired, run.status) {
             (DesiredState::Paused, status) => self.halt(run, status, RunStatus::Paused).await,
             (DesiredState::Stopped, status) => self.halt(run, status, RunStatus::Stopped).await,
-            (DesiredState::Running, RunStatus::Pending | RunStatus::Paused | RunStatus::Stopped) => {
-                self.begin(run).await
-            }
+            (
+                DesiredState::Running,
+                RunStatus::Pending | RunStatus::Paused | RunStatus::Stopped,
+            ) => self.begin(run).await,
             (DesiredState::Running, RunStatus::Running) => self.advance(run).await,
             (DesiredState::Running, RunStatus::Reconciling) => self.reconcile(run).await,
-            (DesiredState::Running, RunStatus::Completed | RunStatus::Failed | RunStatus::Mismatched) => {
-                Ok(())
-            }
+            (
+                DesiredState::Running,
+                RunStatus::Completed | RunStatus::Failed | RunStatus::Mismatched,
+            ) => Ok(()),
         }
     }
 
@@ -126,17 +128,28 @@ impl Reign {
     /// Pauses the run when more records were refused than its file allows.
     async fn over_threshold(&self, run: &Run) -> Result<bool, Failure> {
         let line = &self.leader.line;
-        let Some(limit) = line.catalog.run(&run.id).await?.migration.limits.pause_at_failed else {
+        let Some(limit) = line
+            .catalog
+            .run(&run.id)
+            .await?
+            .migration
+            .limits
+            .pause_at_failed
+        else {
             return Ok(false);
         };
         let books = line.control.books(&run.id).await?;
-        let (refused, extracted) = books.iter().fold((0, 0), |(refused, extracted), (_, books)| {
-            (refused + books.refused(), extracted + books.extracted)
-        });
+        let (refused, extracted) = books
+            .iter()
+            .fold((0, 0), |(refused, extracted), (_, books)| {
+                (refused + books.refused(), extracted + books.extracted)
+            });
         if !limit.is_exceeded(refused, extracted) {
             return Ok(false);
         }
-        let reason = format!("{refused} of {extracted} records were rejected or failed, over `limits.pause_at_failed`");
+        let reason = format!(
+            "{refused} of {extracted} records were rejected or failed, over `limits.pause_at_failed`"
+        );
         self.pause(run, &reason).await?;
         Ok(true)
     }
@@ -146,7 +159,9 @@ impl Reign {
         tracing::warn!(run = %run.id, reason, "pauses by itself");
         let (paused, by) = (DesiredState::Paused, Some("stevedore"));
         let control = &self.leader.line.control;
-        control.set_desired(Some(&run.id), paused, by, Some(reason), false).await?;
+        control
+            .set_desired(Some(&run.id), paused, by, Some(reason), false)
+            .await?;
         self.leader.news.notify_one();
         Ok(())
     }

@@ -32,7 +32,9 @@ async fn store(line: &Line) {
                 };
                 let run = (message.run != "*").then(|| RunId::new(&message.run));
                 let (by, reason) = (message.by.as_deref(), message.reason.as_deref());
-                let set = line.control.set_desired(run.as_ref(), desired, by, reason, message.drain);
+                let set =
+                    line.control
+                        .set_desired(run.as_ref(), desired, by, reason, message.drain);
                 match set.await {
                     Err(error) if error.is_retryable() => {
                         tracing::warn!(run = message.run, %error, "a stop message can't be stored yet");

@@ -43,7 +43,8 @@ impl Handler for Loader {
                     ..chunk.clone()
                 };
                 let report = Report::Superseded { by: ancestor };
-                let report = Envelope::json(Kind::Report, chunk.clone(), envelope.attempt, &report)?;
+                let report =
+                    Envelope::json(Kind::Report, chunk.clone(), envelope.attempt, &report)?;
                 Ok(vec![
                     outcome_of(envelope, whole, &outcome)?,
                     (Queue::Reports, report),

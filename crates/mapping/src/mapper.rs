@@ -11,7 +11,9 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 use arrow::util::display::array_value_to_string;
 use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
-use record::{Checksum, KeyHash, KeyHashes, Refusal, checksums, hash_key, key_texts, meta, record_json};
+use record::{
+    Checksum, KeyHash, KeyHashes, Refusal, checksums, hash_key, key_texts, meta, record_json,
+};
 
 use crate::checks::Checks;
 use crate::convert::{self, Conversion};

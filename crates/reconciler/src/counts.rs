@@ -39,7 +39,12 @@ pub(crate) async fn check(
     let own = books.get(object).copied().unwrap_or_default();
     let scope = format!("all of {}", pinned.source.object.from.describe());
     let counted = source.count(&pinned.source).await?.into();
-    let mut checks = vec![Check::new("source_count", scope, counted, own.extracted.into())];
+    let mut checks = vec![Check::new(
+        "source_count",
+        scope,
+        counted,
+        own.extracted.into(),
+    )];
 
     // Objects that go to the same place can't be told apart by counting there: they are counted together.
     let to = &pinned.plan.to;
@@ -48,7 +53,10 @@ pub(crate) async fn check(
         .iter()
         .filter(|(_, sibling)| sibling.plan.to == *to)
         .collect();
-    let before: Option<i64> = siblings.iter().filter_map(|(_, sibling)| sibling.target_before).min();
+    let before: Option<i64> = siblings
+        .iter()
+        .filter_map(|(_, sibling)| sibling.target_before)
+        .min();
     if let Some(before) = before {
         let change: i128 = siblings
             .iter()
@@ -57,10 +65,19 @@ pub(crate) async fn check(
             .sum();
         let found = target.count(to, &CountScope::All).await?.into();
         let expected = i128::from(before) + change;
-        checks.push(Check::new("target_count", format!("all of {to}"), expected, found));
+        checks.push(Check::new(
+            "target_count",
+            format!("all of {to}"),
+            expected,
+            found,
+        ));
     }
 
-    let stamp = run.migration.stamp.iter().find(|(_, value)| value.trim() == "run_id");
+    let stamp = run
+        .migration
+        .stamp
+        .iter()
+        .find(|(_, value)| value.trim() == "run_id");
     if let (Some((field, _)), 1) = (stamp, siblings.len())
         && own.deleted == 0
     {

@@ -32,7 +32,12 @@ impl Reconciler {
                 }
             };
             let envelope = &delivery.envelope;
-            let report = Envelope::json(Kind::Report, envelope.chunk.clone(), envelope.attempt, &report)?;
+            let report = Envelope::json(
+                Kind::Report,
+                envelope.chunk.clone(),
+                envelope.attempt,
+                &report,
+            )?;
             let said = self.line.broker.publish(&Queue::Reports, report).await;
             let answered = match said {
                 Ok(()) => delivery.ack().await,

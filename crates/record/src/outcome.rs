@@ -58,7 +58,10 @@ impl Outcome {
             refusals: self.refusals.clone(),
         })
         .map_err(|error| Failure::bug(format!("an outcome does not encode: {error}")))?;
-        Ok(join_parts(&[&head, &encode_batch(&self.ledger.to_batch()?)?]))
+        Ok(join_parts(&[
+            &head,
+            &encode_batch(&self.ledger.to_batch()?)?,
+        ]))
     }
 
     pub fn decode(body: &[u8]) -> Result<Self, Failure> {

@@ -13,6 +13,7 @@ pub use kill_switch::{KillSwitch, RunGate};
 pub use leases::{Leases, Stage};
 pub use line::{Line, Role};
 pub use settings::{
-    ApiSettings, BrokerSettings, ChunkSettings, DatabaseSettings, Layout, Settings, TelemetrySettings,
+    ApiSettings, BrokerSettings, ChunkSettings, DatabaseSettings, Layout, Settings,
+    TelemetrySettings,
 };
 pub use work::{Handler, Next, Worker, work};

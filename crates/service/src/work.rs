@@ -13,6 +13,9 @@ use tracing::Instrument;
 
 use crate::{Line, Role, Stage, telemetry};
 
+/// Seconds that a message is kept in hand while the control database or the broker can't be reached.
+const PATIENCE: u32 = 60;
+
 /// A message and the queue it goes to.
 pub type Next = (Queue, Envelope);
 
@@ -87,16 +90,22 @@ impl<H: Handler> Worker<H> {
             if delivery.redelivered {
                 tracing::info!("delivered again");
             }
-            let settled = match self.follow_up(line, &delivery.envelope).await {
-                Ok(next) => publish(line, next).await,
-                Err(failure) => Err(failure),
-            };
+            let mut settled = self.settle(line, &delivery.envelope).await;
+            // Waited out with the message in hand: put back, it would count towards the delivery limit.
+            for _ in 0..PATIENCE {
+                let Err(failure) = &settled else { break };
+                if line.ending.is_cancelled() {
+                    break;
+                }
+                tracing::warn!(%failure, "not yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                settled = self.settle(line, &delivery.envelope).await;
+            }
             // Unsaid, the message would wait for the connection's end; handed back, another service tries it.
             let answered = match settled {
                 Ok(()) => delivery.ack().await,
                 Err(failure) => {
                     tracing::warn!(%failure, "handed back to the queue");
-                    tokio::time::sleep(Duration::from_millis(200)).await;
                     delivery.requeue().await
                 }
             };
@@ -106,6 +115,12 @@ impl<H: Handler> Worker<H> {
         }
         .instrument(span)
         .await;
+    }
+
+    /// Does what is to be done before the message may be acknowledged. Fails only when the line itself can't be reached.
+    async fn settle(&self, line: &Line, envelope: &Envelope) -> Result<(), Failure> {
+        let next = self.follow_up(line, envelope).await?;
+        publish(line, next).await
     }
 
     /// What is to be published before the message may be acknowledged. Fails only when the line itself can't be reached.

@@ -123,7 +123,9 @@ pub(crate) struct CheckArgs {
 fn connection(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "it is NAME=VALUE, the name of an entry of `connections` and its address".to_owned())
+        .ok_or_else(|| {
+            "it is NAME=VALUE, the name of an entry of `connections` and its address".to_owned()
+        })
 }
 
 #[cfg(test)]

@@ -59,12 +59,18 @@ pub(crate) async fn reach(settings: Settings, want: Want) -> Result<Reached, Fai
             return Ok(Reached { client, serving });
         }
         if let Some(client) = join_folder(&folder).await {
-            return Ok(Reached { client, serving: None });
+            return Ok(Reached {
+                client,
+                serving: None,
+            });
         }
         if Instant::now() > deadline {
             return Err(Failure::retry(
                 "folder_in_use",
-                format!("another process holds {} and does not answer", folder.display()),
+                format!(
+                    "another process holds {} and does not answer",
+                    folder.display()
+                ),
             )
             .hint("end it, or name another folder with STEVEDORE__FOLDER"));
         }
@@ -82,14 +88,17 @@ impl Serving {
 
 /// The process that serves the folder, if one answers.
 pub(crate) async fn join_folder(folder: &Path) -> Option<Client> {
-    let sign: Sign = serde_json::from_slice(&std::fs::read(folder.join("server.json")).ok()?).ok()?;
+    let sign: Sign =
+        serde_json::from_slice(&std::fs::read(folder.join("server.json")).ok()?).ok()?;
     let client = Client::new(&sign.url, Some(Secret::new(sign.token))).ok()?;
     client.health().await.ok()?;
     Some(client)
 }
 
 async fn serve(settings: Settings, folder: &Path, want: Want) -> Result<(Line, Client), Failure> {
-    let folder = folder.canonicalize().map_err(|error| unusable(folder, &error))?;
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| unusable(folder, &error))?;
     let token = match &settings.api.token {
         Some(token) => token.clone(),
         None => token(&folder)?,
@@ -150,7 +159,11 @@ fn token(folder: &Path) -> Result<Secret, Failure> {
     {
         return Ok(Secret::new(token));
     }
-    let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let token = format!(
+        "{}{}",
+        uuid::Uuid::new_v4().simple(),
+        uuid::Uuid::new_v4().simple()
+    );
     private(&path, token.as_bytes()).map_err(|error| unusable(folder, &error))?;
     Ok(Secret::new(token))
 }

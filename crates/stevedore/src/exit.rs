@@ -27,7 +27,9 @@ pub(crate) fn of_run(run: &RunView) -> u8 {
         RunStatus::Paused | RunStatus::Stopped => HALTED,
         RunStatus::Mismatched => MISMATCH,
         RunStatus::Completed if run.over_limit => OVER_LIMIT,
-        RunStatus::Completed | RunStatus::Pending | RunStatus::Running | RunStatus::Reconciling => DONE,
+        RunStatus::Completed | RunStatus::Pending | RunStatus::Running | RunStatus::Reconciling => {
+            DONE
+        }
     }
 }
 
@@ -35,8 +37,13 @@ pub(crate) fn of_run(run: &RunView) -> u8 {
 pub(crate) fn of_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::usage("usage", message).hint("`stevedore --help` lists verbs and options");
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let failure =
+            Failure::usage("usage", message).hint("`stevedore --help` lists verbs and options");
         crate::output::Output::new(true).failure(failure);
     } else {
         // Nothing is left to be done where even this can't be printed.

@@ -10,7 +10,11 @@ use queue::{Broker, InProcess, RabbitMq, RabbitSettings};
 use service::{Line, Role, Settings};
 
 /// Joins the distributed line by its settings.
-pub(crate) async fn distributed(settings: Settings, database: &Secret, broker: &Secret) -> Result<Line, Failure> {
+pub(crate) async fn distributed(
+    settings: Settings,
+    database: &Secret,
+    broker: &Secret,
+) -> Result<Line, Failure> {
     let control = Control::open(database).await?;
     let mut rabbit = RabbitSettings::new(broker.clone());
     rabbit.prefix.clone_from(&settings.broker.prefix);

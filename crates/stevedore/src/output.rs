@@ -24,7 +24,10 @@ impl Output {
     pub(crate) fn print(self, document: &impl Serialize, people: impl FnOnce() -> String) {
         if self.json {
             // Types of ours, without maps by other keys than text, always serialise.
-            println!("{}", serde_json::to_string_pretty(document).unwrap_or_default());
+            println!(
+                "{}",
+                serde_json::to_string_pretty(document).unwrap_or_default()
+            );
         } else {
             print!("{}", people());
         }
@@ -33,7 +36,10 @@ impl Output {
     pub(crate) fn failure(self, failure: Failure) {
         if self.json {
             let envelope = ErrorEnvelope::from(failure);
-            println!("{}", serde_json::to_string_pretty(&envelope).unwrap_or_default());
+            println!(
+                "{}",
+                serde_json::to_string_pretty(&envelope).unwrap_or_default()
+            );
             return;
         }
         eprintln!("error: {failure}");
@@ -78,28 +84,60 @@ pub(crate) fn summary(run: &RunView) -> serde_json::Value {
 /// A run in full, for people.
 pub(crate) fn describe(run: &RunView) -> String {
     let summary = &run.summary;
-    let mut text = format!("run {}  {}  {}\n", summary.run, summary.migration, summary.status.as_str());
+    let mut text = format!(
+        "run {}  {}  {}\n",
+        summary.run,
+        summary.migration,
+        summary.status.as_str()
+    );
     if let Some(reason) = &summary.reason {
         text += &format!("  {reason}\n");
     }
     text += &table(
-        &["object", "to", "state", "extracted", "created", "updated", "unchanged", "deleted", "rejected", "failed", "skipped", "chunks", "seconds"],
+        &[
+            "object",
+            "to",
+            "state",
+            "extracted",
+            "created",
+            "updated",
+            "unchanged",
+            "deleted",
+            "rejected",
+            "failed",
+            "skipped",
+            "chunks",
+            "seconds",
+        ],
         run.objects.iter().map(row),
     );
     for object in &run.objects {
         if let Some(failure) = &object.failure {
-            text += &format!("  {}: {} of its chunks failed, for example: {failure}\n", object.name, object.chunks_failed);
+            text += &format!(
+                "  {}: {} of its chunks failed, for example: {failure}\n",
+                object.name, object.chunks_failed
+            );
             if let Some(hint) = &failure.hint {
                 text += &format!("    {hint}\n");
             }
         }
     }
     for check in &run.reconciliation {
-        let (source, target) = (check.source.as_deref().unwrap_or("-"), check.target.as_deref().unwrap_or("-"));
+        let (source, target) = (
+            check.source.as_deref().unwrap_or("-"),
+            check.target.as_deref().unwrap_or("-"),
+        );
         let word = if check.passed { "agrees" } else { "DIFFERS" };
-        text += &format!("  {} {} {word}: expected {source}, found {target} ({})\n", check.object, check.check, check.scope);
+        text += &format!(
+            "  {} {} {word}: expected {source}, found {target} ({})\n",
+            check.object, check.check, check.scope
+        );
     }
-    text += if run.balanced { "  books balance\n" } else { "  books do not balance (yet)\n" };
+    text += if run.balanced {
+        "  books balance\n"
+    } else {
+        "  books do not balance (yet)\n"
+    };
     text
 }
 
@@ -138,7 +176,11 @@ pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
         for column in &shown {
             let right = rows.iter().any(|row| is_number(&row[*column]));
             let (cell, width) = (cells(*column), width(*column));
-            text += &if right { format!("  {cell:>width$}") } else { format!("  {cell:<width$}") };
+            text += &if right {
+                format!("  {cell:>width$}")
+            } else {
+                format!("  {cell:<width$}")
+            };
         }
         text.truncate(text.trim_end().len());
         text.push('\n');
@@ -157,7 +199,12 @@ mod tests {
     #[test]
     fn a_table_lines_up_and_leaves_zeros_out() {
         let rows = [["a", "10", "0"], ["long", "7", "0"]];
-        let rows = rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect());
-        assert_eq!(table(&["name", "count", "none"], rows), "  name  count\n  a        10\n  long      7\n");
+        let rows = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect());
+        assert_eq!(
+            table(&["name", "count", "none"], rows),
+            "  name  count\n  a        10\n  long      7\n"
+        );
     }
 }

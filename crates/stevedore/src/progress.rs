@@ -21,7 +21,11 @@ impl Progress {
     }
 
     pub(crate) fn show(&mut self, run: &RunView) {
-        for object in run.objects.iter().filter(|object| object.state != ObjectState::Waiting) {
+        for object in run
+            .objects
+            .iter()
+            .filter(|object| object.state != ObjectState::Waiting)
+        {
             let bar = self
                 .by_object
                 .entry(object.name.clone())
@@ -59,7 +63,8 @@ fn word(object: &ObjectView) -> String {
 fn bar(object: &ObjectView) -> ProgressBar {
     let template = "{prefix:>16} [{bar:28}] {human_pos}/{human_len} {per_sec} {eta} left {msg}";
     // The template is ours and valid; the default stands in all the same.
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::no_length()
         .with_style(style.progress_chars("=> "))
         .with_prefix(object.name.clone())

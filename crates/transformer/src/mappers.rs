@@ -74,8 +74,15 @@ impl Mappers {
         if pinned.needs_key_pass {
             let stored = self.line.control.object(&chunk.run, &chunk.object).await?;
             lasting = stored.state != ObjectState::ReadingKeys;
-            let rows = self.line.control.duplicates(&chunk.run, &chunk.object).await?;
-            duplicates = Duplicates::decide(object.on_duplicate_key, rows.into_iter().map(hash).collect());
+            let rows = self
+                .line
+                .control
+                .duplicates(&chunk.run, &chunk.object)
+                .await?;
+            duplicates = Duplicates::decide(
+                object.on_duplicate_key,
+                rows.into_iter().map(hash).collect(),
+            );
         }
         let mapping = Mapping {
             mapper,

@@ -39,12 +39,18 @@ pub async fn serve(
     token: Secret,
 ) -> Result<SocketAddr, Failure> {
     let unavailable = |error: std::io::Error| {
-        Failure::usage("address_in_use", format!("the API can't listen on {listen}: {error}"))
-            .hint("set STEVEDORE__API__LISTEN to another address")
+        Failure::usage(
+            "address_in_use",
+            format!("the API can't listen on {listen}: {error}"),
+        )
+        .hint("set STEVEDORE__API__LISTEN to another address")
     };
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
-    let office = Office { line: line.clone(), connections };
+    let office = Office {
+        line: line.clone(),
+        connections,
+    };
     let app = routes(office, Door::new(token, address));
     let ending = line.ending.clone();
     line.tasks.spawn(async move {
@@ -71,5 +77,7 @@ fn routes(office: Office, door: Door) -> Router {
 
 async fn health(State(office): State<Office>) -> Answer<serde_json::Value> {
     office.line.control.ping().await?;
-    Ok(Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))
+    Ok(Json(
+        serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }),
+    ))
 }

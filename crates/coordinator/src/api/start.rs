@@ -29,7 +29,10 @@ pub(crate) async fn start(
     Ok(Json(match created {
         CreatedRun::Created(run) => {
             tracing::info!(%run, migration = request.file_name, "accepted");
-            Started { run: run.to_string(), joined: false }
+            Started {
+                run: run.to_string(),
+                joined: false,
+            }
         }
         CreatedRun::Joined(run) => joined(&request, &control.run(&run).await?)?,
     }))
@@ -66,11 +69,17 @@ fn joined(request: &StartRun, run: &control::Run) -> Result<Started, Failure> {
     if migration.migration != run.migration {
         return Err(Failure::usage(
             "key_in_use",
-            format!("the key belongs to run {} of migration `{}`", run.id, run.migration),
+            format!(
+                "the key belongs to run {} of migration `{}`",
+                run.id, run.migration
+            ),
         )
         .hint("give each migration's runs keys of their own"));
     }
-    Ok(Started { run: run.id.to_string(), joined: true })
+    Ok(Started {
+        run: run.id.to_string(),
+        joined: true,
+    })
 }
 
 fn new_run(request: &StartRun, id: RunId, prepared: Prepared) -> Result<NewRun, Failure> {
@@ -82,7 +91,10 @@ fn new_run(request: &StartRun, id: RunId, prepared: Prepared) -> Result<NewRun, 
         kind: RunKind::Full,
         file_sha256: format!("{:x}", Sha256::digest(request.file.as_bytes())),
         file,
-        requested_by: request.requested_by.clone().unwrap_or_else(|| "api".to_owned()),
+        requested_by: request
+            .requested_by
+            .clone()
+            .unwrap_or_else(|| "api".to_owned()),
         scheduler_run_id: request.id.clone(),
         objects: prepared
             .objects
@@ -100,7 +112,10 @@ fn new_object(object: PreparedObject, position: i64) -> Result<NewObject, Failur
         to_object: object.target.name.clone(),
         operation: object.operation.as_str().to_owned(),
         needs_key_pass: object.needs_key_pass,
-        estimated_records: object.source.estimated_records.and_then(|n| i64::try_from(n).ok()),
+        estimated_records: object
+            .source
+            .estimated_records
+            .and_then(|n| i64::try_from(n).ok()),
         target_before: i64::try_from(object.target_before).ok(),
         source: pin(&object.source)?,
         target: pin(&object.plan)?,

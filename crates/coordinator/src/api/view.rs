@@ -45,13 +45,20 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
     Ok(RunView {
         summary: summary(&run),
         balanced: objects.iter().all(|object| object.books.balanced()),
-        over_limit: limits.accept_failed.is_exceeded(total.refused(), total.extracted),
+        over_limit: limits
+            .accept_failed
+            .is_exceeded(total.refused(), total.extracted),
         objects,
         reconciliation: reconciliation(line, id).await?,
     })
 }
 
-fn view(object: Object, counts: &ChunkCounts, books: Books, failure: Option<Failure>) -> ObjectView {
+fn view(
+    object: Object,
+    counts: &ChunkCounts,
+    books: Books,
+    failure: Option<Failure>,
+) -> ObjectView {
     let seconds = object.started_at.map_or(0.0, |started| {
         let ended = object.ended_at.unwrap_or_else(chrono::Utc::now);
         (ended - started).as_seconds_f64().max(0.0)

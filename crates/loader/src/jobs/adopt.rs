@@ -29,7 +29,10 @@ impl Desk {
     async fn look(&self) -> Result<(), Failure> {
         let (control, holder) = (&self.line.control, &self.line.instance);
         let connection = Some(self.migration.target.as_str());
-        for job in control.adopt_jobs(connection, holder, self.lease(), SOME).await? {
+        for job in control
+            .adopt_jobs(connection, holder, self.lease(), SOME)
+            .await?
+        {
             let run = self.line.catalog.run(&job.run).await?;
             if run.migration.migration != self.migration.migration || !self.take(&job.id) {
                 continue;
@@ -64,7 +67,9 @@ impl Desk {
                 JobStatus::Unknown => {}
                 JobStatus::Running { .. } | JobStatus::Ended { .. } => {
                     tracing::info!(job = remote, "taken up from another loader");
-                    control.set_job_state(&job.id, holder, JobState::Uploaded).await?;
+                    control
+                        .set_job_state(&job.id, holder, JobState::Uploaded)
+                        .await?;
                     return Ok(Some(job.id.clone()));
                 }
             }

@@ -95,7 +95,11 @@ impl Desk {
         let wanted = async {
             Ok::<_, Failure>(
                 self.line.kill_switch.may_write(&chunk.run).await?
-                    && self.line.leases.take(&chunk, attempt, Stage::Loading).await?,
+                    && self
+                        .line
+                        .leases
+                        .take(&chunk, attempt, Stage::Loading)
+                        .await?,
             )
         };
         match wanted.await {
@@ -114,7 +118,8 @@ impl Desk {
         match self.prepare(envelope).await {
             Ok((manifest, _)) if manifest.rows.is_empty() => {
                 let outcome = manifest.settled.encode();
-                let next = outcome.map(|body| Envelope::new(Kind::Outcome, chunk.clone(), attempt, body));
+                let next =
+                    outcome.map(|body| Envelope::new(Kind::Outcome, chunk.clone(), attempt, body));
                 self.conclude(delivery, Queue::Audit, next).await;
                 None
             }
@@ -134,13 +139,17 @@ impl Desk {
 
     async fn prepare(&self, envelope: &Envelope) -> Result<(Manifest, Bytes), Failure> {
         let payload = Payload::decode(&envelope.body)?;
-        let plan = self.plan(&envelope.chunk.run, &envelope.chunk.object).await?;
+        let plan = self
+            .plan(&envelope.chunk.run, &envelope.chunk.object)
+            .await?;
         let target = self.target().await?;
         let jobs = jobs_of(target.as_ref())?;
         let part = jobs.encode(&plan, &payload.records)?;
         if part.len() > jobs.capacity() {
-            return Err(Failure::chunk("chunk_too_large", "the chunk is larger than a job may be")
-                .hint("set STEVEDORE__CHUNKS__BYTES lower"));
+            return Err(
+                Failure::chunk("chunk_too_large", "the chunk is larger than a job may be")
+                    .hint("set STEVEDORE__CHUNKS__BYTES lower"),
+            );
         }
         let keys = jobs.keys(&plan, &payload.records)?;
         Ok((Manifest::new(payload, keys)?, part))

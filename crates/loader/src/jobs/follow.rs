@@ -58,18 +58,30 @@ impl Desk {
             let left = self.read(jobs, &plan, &job, &remote, &mut parts).await?;
             if left == 0 {
                 self.tell(&job, &remote, &parts).await?;
-                self.line.control.finish_job(id, &self.line.instance).await?;
+                self.line
+                    .control
+                    .finish_job(id, &self.line.instance)
+                    .await?;
                 return Ok(());
             }
-            if let JobStatus::Ended { reason: Some(reason) } = status
+            if let JobStatus::Ended {
+                reason: Some(reason),
+            } = status
                 && left as u64 == job.records
             {
                 // It came to nothing at all, and would again.
-                let failure = Failure::chunk("job_failed", format!("the target gave the job up: {reason}"))
-                    .hint("mend the mapping or the target, then `stevedore retry`");
+                let failure = Failure::chunk(
+                    "job_failed",
+                    format!("the target gave the job up: {reason}"),
+                )
+                .hint("mend the mapping or the target, then `stevedore retry`");
                 return self.give_job_up(&job, &parts, failure).await;
             }
-            tracing::info!(job = remote, records = left, "sends again what the job did not come to");
+            tracing::info!(
+                job = remote,
+                records = left,
+                "sends again what the job did not come to"
+            );
             *id = self.send_rest(&job, parts).await?;
         }
     }
@@ -153,8 +165,14 @@ impl Desk {
         if !self.line.kill_switch.may_write(&job.run).await? {
             return Err(Failure::halted());
         }
-        let bodies: Vec<Bytes> = parts.iter().filter_map(|part| part.manifest.rest.clone()).collect();
-        let records = parts.iter().map(|part| part.manifest.rows.len() as u64).sum();
+        let bodies: Vec<Bytes> = parts
+            .iter()
+            .filter_map(|part| part.manifest.rest.clone())
+            .collect();
+        let records = parts
+            .iter()
+            .map(|part| part.manifest.rows.len() as u64)
+            .sum();
         let bytes = bodies.iter().map(|body| body.len() as u64).sum();
         let new = self.new_job(&job.run, &job.object, records, bytes);
         let chunks = parts
@@ -170,10 +188,15 @@ impl Desk {
         self.take(&new.id);
         let (control, holder) = (&self.line.control, &self.line.instance);
         let sent = async {
-            if !control.replace_job(&job.id, holder, &new, &chunks, self.lease()).await? {
+            if !control
+                .replace_job(&job.id, holder, &new, &chunks, self.lease())
+                .await?
+            {
                 return Err(taken_over());
             }
-            let sent = self.open_and_close(&new.id, &job.run, &job.object, bodies).await;
+            let sent = self
+                .open_and_close(&new.id, &job.run, &job.object, bodies)
+                .await;
             sent.map_err(|unsent| unsent.failure)
         };
         let sent = sent.await;
@@ -208,24 +231,44 @@ impl Desk {
     }
 
     /// The target has forgotten the job. What is found by its key can be sent again; an insert can't be told from a second one.
-    async fn results_gone(&self, job: &Job, plan: &LoadPlan, parts: Vec<Part>) -> Result<(), Failure> {
+    async fn results_gone(
+        &self,
+        job: &Job,
+        plan: &LoadPlan,
+        parts: Vec<Part>,
+    ) -> Result<(), Failure> {
         let failure = if plan.operation == Operation::Insert {
-            Failure::chunk("results_gone", "the target keeps the job's results no longer, so what it wrote is not known")
-                .hint("compare the target by its key field, then retry what is missing")
+            Failure::chunk(
+                "results_gone",
+                "the target keeps the job's results no longer, so what it wrote is not known",
+            )
+            .hint("compare the target by its key field, then retry what is missing")
         } else {
-            Failure::retry("results_gone", "the target keeps the job's results no longer: its records are sent again")
+            Failure::retry(
+                "results_gone",
+                "the target keeps the job's results no longer: its records are sent again",
+            )
         };
         self.give_job_up(job, &parts, failure).await
     }
 
     /// Refuses the chunks of a job that is over without having settled them, and frees them.
-    async fn give_job_up(&self, job: &Job, parts: &[Part], failure: Failure) -> Result<(), Failure> {
+    async fn give_job_up(
+        &self,
+        job: &Job,
+        parts: &[Part],
+        failure: Failure,
+    ) -> Result<(), Failure> {
         let report = Report::Refused { failure };
         for part in parts {
-            let envelope = Envelope::json(Kind::Report, self.chunk(job, part), part.attempt, &report)?;
+            let envelope =
+                Envelope::json(Kind::Report, self.chunk(job, part), part.attempt, &report)?;
             self.line.broker.publish(&Queue::Reports, envelope).await?;
         }
-        self.line.control.abandon_job(&job.id, &self.line.instance).await?;
+        self.line
+            .control
+            .abandon_job(&job.id, &self.line.instance)
+            .await?;
         Ok(())
     }
 
@@ -237,7 +280,8 @@ impl Desk {
                 return Ok(());
             };
             let report = Report::NotReconciled { failure };
-            let report = Envelope::json(Kind::Report, self.chunk(&job, &part), part.attempt, &report)?;
+            let report =
+                Envelope::json(Kind::Report, self.chunk(&job, &part), part.attempt, &report)?;
             self.line.broker.publish(&Queue::Reports, report).await?;
             Ok::<_, Failure>(())
         };

@@ -72,8 +72,15 @@ impl Manifest {
                 Verdict::Created { id } => self.push(row, id, Fate::Created),
                 Verdict::Updated { id } => self.push(row, id, Fate::Updated),
                 Verdict::Deleted { id } => self.push(row, id, Fate::Deleted),
-                Verdict::Failed { code, message, fields } => {
-                    let data = sent.fields.into_iter().map(|(name, value)| (name, Value::from(value)));
+                Verdict::Failed {
+                    code,
+                    message,
+                    fields,
+                } => {
+                    let data = sent
+                        .fields
+                        .into_iter()
+                        .map(|(name, value)| (name, Value::from(value)));
                     self.refuse(&row, Failure::reject(code, message), fields, data.collect());
                 }
                 Verdict::Unprocessed => {
@@ -91,7 +98,13 @@ impl Manifest {
             .push(row.source_key, Some(id), fate, row.checksum);
     }
 
-    fn refuse(&mut self, row: &Row, failure: Failure, fields: Vec<String>, data: Map<String, Value>) {
+    fn refuse(
+        &mut self,
+        row: &Row,
+        failure: Failure,
+        fields: Vec<String>,
+        data: Map<String, Value>,
+    ) {
         let refusal = Refusal {
             key: row.source_key.clone(),
             fate: Fate::Failed,
@@ -113,7 +126,9 @@ impl Manifest {
         let mut checksums = FixedSizeBinaryBuilder::new(16);
         for row in &self.rows {
             match row.checksum {
-                Some(checksum) => checksums.append_value(checksum.to_bytes()).map_err(encode)?,
+                Some(checksum) => checksums
+                    .append_value(checksum.to_bytes())
+                    .map_err(encode)?,
                 None => checksums.append_null(),
             }
         }
@@ -125,7 +140,11 @@ impl Manifest {
         ])
         .map_err(encode)?;
         let rest = self.rest.as_deref().unwrap_or_default();
-        Ok(join_parts(&[&self.settled.encode()?, &encode_batch(&rows)?, rest]))
+        Ok(join_parts(&[
+            &self.settled.encode()?,
+            &encode_batch(&rows)?,
+            rest,
+        ]))
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Failure> {

@@ -48,7 +48,14 @@ impl Desk {
     }
 
     async fn plan(&self, run: &RunId, object: &str) -> Result<LoadPlan, Failure> {
-        Ok(self.line.catalog.run(run).await?.object(object)?.plan.clone())
+        Ok(self
+            .line
+            .catalog
+            .run(run)
+            .await?
+            .object(object)?
+            .plan
+            .clone())
     }
 
     fn lease(&self) -> Duration {

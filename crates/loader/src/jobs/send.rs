@@ -24,7 +24,10 @@ impl Desk {
                 }
                 self.follow(&job.id).await;
             }
-            Err(Unsent { failure, free: true }) => {
+            Err(Unsent {
+                failure,
+                free: true,
+            }) => {
                 let (control, holder) = (&self.line.control, &self.line.instance);
                 if let Err(error) = control.abandon_job(&job.id, holder).await {
                     tracing::warn!(%error, "a job that came to nothing is left to be taken up");
@@ -32,7 +35,10 @@ impl Desk {
                 self.put_down(&job.id);
                 self.give_up(batch, failure).await;
             }
-            Err(Unsent { failure, free: false }) => {
+            Err(Unsent {
+                failure,
+                free: false,
+            }) => {
                 // The chunks are the job's, and whoever takes it up finds out.
                 tracing::warn!(%run, object, job = job.id, %failure, "not known to be closed");
                 self.put_down(&job.id);
@@ -45,7 +51,10 @@ impl Desk {
     async fn store(&self, batch: &mut Vec<Filled>) -> Option<control::NewJob> {
         loop {
             let first = batch.first()?;
-            let records = batch.iter().map(|filled| filled.manifest.rows.len() as u64).sum();
+            let records = batch
+                .iter()
+                .map(|filled| filled.manifest.rows.len() as u64)
+                .sum();
             let bytes = batch.iter().map(|filled| filled.part.len() as u64).sum();
             let job = self.new_job(&first.chunk.run, &first.chunk.object, records, bytes);
             let stored = async {
@@ -61,7 +70,12 @@ impl Desk {
                     .collect::<Result<Vec<_>, Failure>>()?;
                 self.take(&job.id);
                 let (holder, ttl) = (&self.line.instance, self.lease());
-                Ok::<_, Failure>(self.line.control.store_job(&job, &chunks, holder, ttl).await?)
+                Ok::<_, Failure>(
+                    self.line
+                        .control
+                        .store_job(&job, &chunks, holder, ttl)
+                        .await?,
+                )
             };
             match stored.await {
                 Ok(StoredJob::Stored) => return Some(job),
@@ -101,7 +115,10 @@ impl Desk {
         let plan = self.plan(run, object).await?;
         let (control, holder) = (&self.line.control, &self.line.instance);
         let remote = jobs.create(&plan).await?;
-        if !control.set_job_remote(job, holder, &remote, JobState::Created).await? {
+        if !control
+            .set_job_remote(job, holder, &remote, JobState::Created)
+            .await?
+        {
             return Err(taken_over().into());
         }
         let closed = async {
@@ -120,13 +137,24 @@ impl Desk {
                     return Err(Unsent { failure, free });
                 }
                 Ok(false) => {}
-                Err(_) => return Err(Unsent { failure, free: false }),
+                Err(_) => {
+                    return Err(Unsent {
+                        failure,
+                        free: false,
+                    });
+                }
             }
         }
         match control.set_job_state(job, holder, JobState::Uploaded).await {
             Ok(true) => Ok(remote),
-            Ok(false) => Err(Unsent { failure: taken_over(), free: false }),
-            Err(error) => Err(Unsent { failure: error.into(), free: false }),
+            Ok(false) => Err(Unsent {
+                failure: taken_over(),
+                free: false,
+            }),
+            Err(error) => Err(Unsent {
+                failure: error.into(),
+                free: false,
+            }),
         }
     }
 

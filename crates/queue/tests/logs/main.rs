@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use model::Secret;
-use queue::{Broker, Error, Queue, RabbitMq};
+use queue::{Error, Queue, RabbitMq};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{message, next, rabbitmq, settings, stop};

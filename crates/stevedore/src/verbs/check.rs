@@ -24,8 +24,14 @@ pub(crate) async fn check(desk: &Desk, output: &Output, args: CheckArgs) -> Resu
                 object.name.clone(),
                 object.from.clone(),
                 format!("{} {}", object.operation, object.to),
-                object.estimated.map_or_else(|| "?".to_owned(), |n| format!("~{n}")),
-                if object.key_pass { "keys first, to find duplicates".to_owned() } else { String::new() },
+                object
+                    .estimated
+                    .map_or_else(|| "?".to_owned(), |n| format!("~{n}")),
+                if object.key_pass {
+                    "keys first, to find duplicates".to_owned()
+                } else {
+                    String::new()
+                },
             ]
         });
         let head = ["phase", "object", "from", "to", "records", ""];

@@ -30,14 +30,24 @@ pub(crate) async fn halt(
 }
 
 /// Sets a run going again and follows it.
-pub(crate) async fn go_on(desk: &Desk, output: &Output, verb: &str, args: FollowArgs) -> Result<u8, Failure> {
+pub(crate) async fn go_on(
+    desk: &Desk,
+    output: &Output,
+    verb: &str,
+    args: FollowArgs,
+) -> Result<u8, Failure> {
     if args.detach && desk.server.is_none() {
         super::serve::in_background(&desk.settings).await?;
     }
     let reached = desk.reach(Want::Work).await?;
-    let view = reached.client.command(&args.run, verb, &follow::by(None)).await?;
+    let view = reached
+        .client
+        .command(&args.run, verb, &follow::by(None))
+        .await?;
     if args.detach {
-        output.print(&output::summary(&view), || format!("run {}: {verb} accepted\n", args.run));
+        output.print(&output::summary(&view), || {
+            format!("run {}: {verb} accepted\n", args.run)
+        });
         return Ok(exit::DONE);
     }
     follow::to_end(reached, output, &args.run).await

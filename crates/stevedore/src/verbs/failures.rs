@@ -13,7 +13,11 @@ use crate::embedded::Want;
 use crate::exit;
 use crate::output::{Output, table};
 
-pub(crate) async fn failures(desk: &Desk, output: &Output, args: FailuresArgs) -> Result<u8, Failure> {
+pub(crate) async fn failures(
+    desk: &Desk,
+    output: &Output,
+    args: FailuresArgs,
+) -> Result<u8, Failure> {
     let reached = desk.reach(Want::Look).await?;
     let query = FailuresQuery {
         object: args.object,
@@ -24,7 +28,9 @@ pub(crate) async fn failures(desk: &Desk, output: &Output, args: FailuresArgs) -
         let records = all(&reached.client, &args.run, query).await?;
         write(path, &records)?;
         let told = serde_json::json!({ "run": args.run, "file": path, "records": records.len() });
-        output.print(&told, || format!("{} records written to {}\n", records.len(), path.display()));
+        output.print(&told, || {
+            format!("{} records written to {}\n", records.len(), path.display())
+        });
         return Ok(exit::DONE);
     }
     let failures = reached.client.failures(&args.run, &query).await?;
@@ -42,7 +48,17 @@ pub(crate) async fn failures(desk: &Desk, output: &Output, args: FailuresArgs) -
                 shortened(&group.example_message),
             ]
         });
-        table(&["object", "fate", "code", "records", "for example", "message"], rows)
+        table(
+            &[
+                "object",
+                "fate",
+                "code",
+                "records",
+                "for example",
+                "message",
+            ],
+            rows,
+        )
     });
     Ok(exit::DONE)
 }
@@ -57,7 +73,11 @@ fn shortened(message: &str) -> String {
     }
 }
 
-async fn all(client: &Client, run: &str, mut query: FailuresQuery) -> Result<Vec<FailedRecord>, Failure> {
+async fn all(
+    client: &Client,
+    run: &str,
+    mut query: FailuresQuery,
+) -> Result<Vec<FailedRecord>, Failure> {
     let mut records = Vec::new();
     loop {
         let page = client.failures(run, &query).await?.records;
@@ -72,16 +92,32 @@ async fn all(client: &Client, run: &str, mut query: FailuresQuery) -> Result<Vec
 /// Every column that any record has; a null is an empty cell, as is a column that a record does not have.
 fn write(path: &Path, records: &[FailedRecord]) -> Result<(), Failure> {
     let unwritable = |error: csv::Error| {
-        Failure::usage("unwritable_file", format!("{} can't be written: {error}", path.display()))
+        Failure::usage(
+            "unwritable_file",
+            format!("{} can't be written: {error}", path.display()),
+        )
     };
-    let columns: BTreeSet<&String> = records.iter().flat_map(|record| record.data.keys()).collect();
+    let columns: BTreeSet<&String> = records
+        .iter()
+        .flat_map(|record| record.data.keys())
+        .collect();
     let mut csv = csv::Writer::from_path(path).map_err(unwritable)?;
     let head = ["object", "key", "fate", "code", "message", "fields"];
-    let header = head.iter().copied().chain(columns.iter().map(|column| column.as_str()));
+    let header = head
+        .iter()
+        .copied()
+        .chain(columns.iter().map(|column| column.as_str()));
     csv.write_record(header).map_err(unwritable)?;
     for record in records {
         let fields = record.fields.join(" ");
-        let known = [&record.object, &record.key, &record.fate, &record.code, &record.message, &fields];
+        let known = [
+            &record.object,
+            &record.key,
+            &record.fate,
+            &record.code,
+            &record.message,
+            &fields,
+        ];
         let data = columns.iter().map(|column| match record.data.get(*column) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => text.clone(),

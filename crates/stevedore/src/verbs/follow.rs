@@ -34,7 +34,14 @@ pub(crate) async fn to_end(reached: Reached, output: &Output, run: &str) -> Resu
         serving.leave().await;
     }
     let Some(view) = followed? else {
-        eprintln!("\ninterrupted; run {run} is not stopped{}", if embedded { ", but nothing works on it now" } else { "" });
+        eprintln!(
+            "\ninterrupted; run {run} is not stopped{}",
+            if embedded {
+                ", but nothing works on it now"
+            } else {
+                ""
+            }
+        );
         eprintln!("  stevedore resume {run}   goes on with it and follows it");
         eprintln!("  stevedore stop {run}     stops it");
         return Ok(exit::HALTED);
@@ -74,7 +81,8 @@ async fn follow(reached: &Reached, run: &str) -> Result<RunView, Failure> {
                     return Ok(view);
                 }
             }
-            Err(failure) if failure.kind == model::FailureKind::Retry && answered.elapsed() < PATIENCE => {}
+            Err(failure)
+                if failure.kind == model::FailureKind::Retry && answered.elapsed() < PATIENCE => {}
             Err(failure) => return Err(failure),
         }
         tokio::time::sleep(EVERY).await;
@@ -93,7 +101,9 @@ fn rests(run: &RunView) -> bool {
 
 pub(crate) async fn interrupted() {
     #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}

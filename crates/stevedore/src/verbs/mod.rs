@@ -67,4 +67,3 @@ pub(crate) fn asker() -> Option<String> {
         .filter(|name| !name.is_empty())
         .or_else(|| Some("cli".to_owned()))
 }
-

@@ -14,7 +14,8 @@ pub(crate) async fn rehearse(output: &Output, port: u16) -> Result<u8, Failure> 
         ..Settings::default()
     };
     let org = RehearsalOrg::start(settings).await.map_err(|error| {
-        Failure::usage("no_rehearsal_org", error.to_string()).hint("name another port with --port, or 0 for any")
+        Failure::usage("no_rehearsal_org", error.to_string())
+            .hint("name another port with --port, or 0 for any")
     })?;
     let (url, token) = (org.url(), org.access_token().to_owned());
     output.print(&json!({ "url": url, "access_token": token }), || {

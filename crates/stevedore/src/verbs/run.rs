@@ -28,9 +28,15 @@ pub(crate) async fn run(desk: &Desk, output: &Output, args: RunArgs) -> Result<u
         go_on(&reached.client, &started.run).await?;
     }
     if args.detach {
-        output.print(&json!({ "run": started.run, "joined": started.joined }), || {
-            format!("run {run}\n  stevedore status {run}\n  stevedore stop {run}\n", run = started.run)
-        });
+        output.print(
+            &json!({ "run": started.run, "joined": started.joined }),
+            || {
+                format!(
+                    "run {run}\n  stevedore status {run}\n  stevedore stop {run}\n",
+                    run = started.run
+                )
+            },
+        );
         return Ok(exit::DONE);
     }
     follow::to_end(reached, output, &started.run).await
@@ -49,7 +55,11 @@ async fn go_on(client: &api::Client, run: &str) -> Result<(), Failure> {
 pub(crate) fn request(file: &Path) -> Result<StartRun, Failure> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage("unreadable_file", format!("the migration file can't be read: {error}")).file(&name)
+        Failure::usage(
+            "unreadable_file",
+            format!("the migration file can't be read: {error}"),
+        )
+        .file(&name)
     })?;
     let folder = file
         .canonicalize()
@@ -75,14 +85,26 @@ fn confirm(request: &StartRun, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let refused = || {
-        Failure::usage("not_confirmed", format!("the target `{}` looks like production", migration.target))
-            .hint("say --yes to write to it")
+        Failure::usage(
+            "not_confirmed",
+            format!("the target `{}` looks like production", migration.target),
+        )
+        .hint("say --yes to write to it")
     };
     if !std::io::stdin().is_terminal() {
         return Err(refused());
     }
-    eprint!("The target `{}` looks like production. Write to it? [y/N] ", migration.target);
+    eprint!(
+        "The target `{}` looks like production. Write to it? [y/N] ",
+        migration.target
+    );
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(|_| refused())?;
-    if answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(refused()) }
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|_| refused())?;
+    if answer.trim().eq_ignore_ascii_case("y") {
+        Ok(())
+    } else {
+        Err(refused())
+    }
 }

@@ -22,7 +22,10 @@ pub(crate) async fn serve(settings: Settings, roles: &[String]) -> Result<u8, Fa
             let Some(serving) = reached.serving else {
                 return Err(Failure::usage(
                     "folder_in_use",
-                    format!("another process serves this folder, at {}", reached.client.base()),
+                    format!(
+                        "another process serves this folder, at {}",
+                        reached.client.base()
+                    ),
                 )
                 .hint("verbs find it by themselves"));
             };
@@ -38,7 +41,8 @@ pub(crate) async fn serve(settings: Settings, roles: &[String]) -> Result<u8, Fa
             let line = line::distributed(settings, &database, &broker).await?;
             if roles.contains(&Role::Coordinator) {
                 let (listen, token) = (line.settings.api.listen, api_token(&line.settings)?);
-                let address = coordinator::serve(line.clone(), connections.clone(), listen, token).await?;
+                let address =
+                    coordinator::serve(line.clone(), connections.clone(), listen, token).await?;
                 tracing::info!(%address, "serves the API");
             }
             line::start(&line, &connections, &roles);
@@ -78,8 +82,11 @@ fn parse(roles: &[String]) -> Result<Vec<Role>, Failure> {
 /// The token set; without one the API is only served on loopback, and nobody is told a token that nobody set.
 fn api_token(settings: &Settings) -> Result<Secret, Failure> {
     settings.api.token.clone().ok_or_else(|| {
-        Failure::usage("no_api_token", "the API of a distributed line needs a token")
-            .hint("set STEVEDORE__API__TOKEN for the coordinator and for the CLI")
+        Failure::usage(
+            "no_api_token",
+            "the API of a distributed line needs a token",
+        )
+        .hint("set STEVEDORE__API__TOKEN for the coordinator and for the CLI")
     })
 }
 
@@ -87,13 +94,20 @@ fn api_token(settings: &Settings) -> Result<Secret, Failure> {
 pub(crate) async fn in_background(settings: &Settings) -> Result<(), Failure> {
     let folder = &settings.folder;
     let failed = |error: std::io::Error| {
-        Failure::usage("no_background", format!("no process can be started in the background: {error}"))
+        Failure::usage(
+            "no_background",
+            format!("no process can be started in the background: {error}"),
+        )
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let log = std::fs::File::create(folder.join("serve.log")).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = std::process::Command::new(program);
-    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command
+        .arg("serve")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(failed)?;
@@ -108,6 +122,9 @@ pub(crate) async fn in_background(settings: &Settings) -> Result<(), Failure> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err(Failure::retry("no_background", "the process in the background does not answer")
-        .hint(format!("its log is {}", folder.join("serve.log").display())))
+    Err(Failure::retry(
+        "no_background",
+        "the process in the background does not answer",
+    )
+    .hint(format!("its log is {}", folder.join("serve.log").display())))
 }

@@ -7,7 +7,11 @@ use crate::embedded::Want;
 use crate::exit;
 use crate::output::{self, Output};
 
-pub(crate) async fn status(desk: &Desk, output: &Output, run: Option<String>) -> Result<u8, Failure> {
+pub(crate) async fn status(
+    desk: &Desk,
+    output: &Output,
+    run: Option<String>,
+) -> Result<u8, Failure> {
     let reached = desk.reach(Want::Look).await?;
     if let Some(run) = run {
         let view = reached.client.run(&run).await?;

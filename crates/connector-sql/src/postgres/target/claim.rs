@@ -12,7 +12,7 @@ pub(super) enum Claimed {
     /// The chunk may be written in this transaction.
     Ours,
     /// It is settled; nothing is to be written.
-    Settled(Loaded),
+    Settled(Box<Loaded>),
 }
 
 impl PostgresTarget {
@@ -42,10 +42,10 @@ impl PostgresTarget {
                 self.found(transaction, claims, claim, *ancestor).await?
                 && state == "whole"
             {
-                return Ok(Claimed::Settled(Loaded::Covered {
+                return Ok(Claimed::Settled(Box::new(Loaded::Covered {
                     ancestor: *ancestor,
                     outcome: Outcome::decode(&outcome)?,
-                }));
+                })));
             }
         }
         if self
@@ -54,7 +54,7 @@ impl PostgresTarget {
         {
             return Ok(Claimed::Ours);
         }
-        Ok(Claimed::Settled(
+        Ok(Claimed::Settled(Box::new(
             match self
                 .found(transaction, claims, claim, claim.chunk.chunk)
                 .await?
@@ -65,7 +65,7 @@ impl PostgresTarget {
                 (state, _) if state == "split" => Loaded::WasSplit,
                 _ => return Err(Failure::bug("a committed claim has no outcome")),
             },
-        ))
+        )))
     }
 
     /// False when there is a committed claim already.

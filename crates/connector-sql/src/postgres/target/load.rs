@@ -27,7 +27,7 @@ impl PostgresTarget {
         let claims = Self::claims(&plan.to);
         let mut transaction = self.begin().await?;
         if let Claimed::Settled(loaded) = self.claim(&mut transaction, &claims, claim).await? {
-            return Ok(loaded);
+            return Ok(*loaded);
         }
         let columns = columns(plan, &payload.records)?;
         let applied = self
@@ -56,10 +56,11 @@ impl PostgresTarget {
             return Ok(Applied::default());
         }
         let as_they_are = columns.iter().all(|column| column.cast.is_none());
-        if plan.operation == Operation::Insert && as_they_are {
-            if let Some(applied) = self.straight_in(transaction, plan, columns, batch).await? {
-                return Ok(applied);
-            }
+        if plan.operation == Operation::Insert
+            && as_they_are
+            && let Some(applied) = self.straight_in(transaction, plan, columns, batch).await?
+        {
+            return Ok(applied);
         }
         let unwritable = self.stage(transaction, columns, batch).await?;
         let mut applied = self
