@@ -5,5 +5,9 @@
 mod bad_input;
 mod chinook;
 mod crashes;
+#[allow(
+    dead_code,
+    reason = "the bench and the restart of the broker use it too"
+)]
 mod stage;
 mod stopping;

@@ -136,6 +136,15 @@ impl Stage {
         child.wait().expect("it is gone");
     }
 
+    /// The most memory that a service has had, in KiB; 0 where the system does not tell.
+    pub(crate) fn peak_memory(&self, name: &str) -> u64 {
+        let id = self.services.get(name).map_or(0, Child::id);
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or_default()
+    }
+
     pub(crate) fn log(&self, role: &str) -> String {
         std::fs::read_to_string(self.file(&format!("{role}.log"))).unwrap_or_default()
     }

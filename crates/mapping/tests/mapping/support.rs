@@ -35,8 +35,9 @@ pub(crate) fn case(objects: &str, target: TargetObject, source: RecordBatch) -> 
 /// A single object `x`, inserted into `T`, that computes the field `F`.
 pub(crate) fn one_field(sql: &str, field: TargetField, source: RecordBatch) -> Case {
     let sql = serde_json::Value::from(sql);
-    let object =
-        format!("objects:\n  - {{ name: x, from: {{ table: t }}, key: id, to: T, fields: {{ F: {sql} }} }}\n");
+    let object = format!(
+        "objects:\n  - {{ name: x, from: {{ table: t }}, key: id, to: T, fields: {{ F: {sql} }} }}\n"
+    );
     let mut field = field;
     field.name = "F".to_owned();
     case(&object, table(vec![field]), source)
@@ -74,14 +75,18 @@ impl Case {
     }
 
     pub(crate) fn map_with(&self, duplicates: &Duplicates) -> Mapped {
-        let mapper = self.compile().unwrap_or_else(|failure| panic!("{failure} {:?}\n{}", failure.hint, self.file));
+        let mapper = self
+            .compile()
+            .unwrap_or_else(|failure| panic!("{failure} {:?}\n{}", failure.hint, self.file));
         mapper.apply(&self.source, duplicates).expect("maps")
     }
 }
 
 /// The texts of a column; `-` for null.
 pub(crate) fn texts(records: &RecordBatch, name: &str) -> Vec<String> {
-    let column = records.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
+    let column = records
+        .column_by_name(name)
+        .unwrap_or_else(|| panic!("no column {name}"));
     (0..column.len())
         .map(|row| match column.is_null(row) {
             true => "-".to_owned(),
@@ -92,11 +97,19 @@ pub(crate) fn texts(records: &RecordBatch, name: &str) -> Vec<String> {
 
 /// Key and code of each refusal.
 pub(crate) fn codes(refusals: &[Refusal]) -> Vec<(&str, &str)> {
-    refusals.iter().map(|refusal| (refusal.key.as_str(), refusal.code.as_str())).collect()
+    refusals
+        .iter()
+        .map(|refusal| (refusal.key.as_str(), refusal.code.as_str()))
+        .collect()
 }
 
 pub(crate) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).expect("a batch")
+    RecordBatch::try_from_iter_with_nullable(
+        columns
+            .into_iter()
+            .map(|(name, column)| (name, column, true)),
+    )
+    .expect("a batch")
 }
 
 pub(crate) fn table(fields: Vec<TargetField>) -> TargetObject {
