@@ -21,7 +21,7 @@ const TABLES: [&str; 11] = [
 ];
 
 /// The data lies beside a checkout, not in it.
-fn data() -> Option<PathBuf> {
+pub(crate) fn data() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/chinook");
     folder.is_dir().then_some(folder)
 }

@@ -5,6 +5,8 @@
 mod bad_input;
 mod chinook;
 mod crashes;
+mod retrying;
+mod salesforce;
 #[allow(
     dead_code,
     reason = "the bench and the restart of the broker use it too"

@@ -121,17 +121,18 @@ async fn serve(settings: Settings, folder: &Path, want: Want) -> Result<(Line, C
         }
         Err(failure) => return Err(failure),
     };
+    let url = format!("http://{address}");
+    // Who only looks is gone in a moment, and must not be joined.
     if want == Want::Work {
         line::start(&line, &connections, &Role::ALL);
+        let sign = Sign {
+            url: url.clone(),
+            token: token.expose().to_owned(),
+        };
+        let sign = serde_json::to_vec(&sign)
+            .map_err(|error| Failure::bug(format!("the sign does not serialise: {error}")))?;
+        private(&folder.join("server.json"), &sign).map_err(|error| unusable(&folder, &error))?;
     }
-    let url = format!("http://{address}");
-    let sign = Sign {
-        url: url.clone(),
-        token: token.expose().to_owned(),
-    };
-    let sign = serde_json::to_vec(&sign)
-        .map_err(|error| Failure::bug(format!("the sign does not serialise: {error}")))?;
-    private(&folder.join("server.json"), &sign).map_err(|error| unusable(&folder, &error))?;
     let client = Client::new(&url, Some(token))?;
     Ok((line, client))
 }

@@ -1,0 +1,156 @@
+//! Into a Salesforce org, the rehearsal org: by bulk jobs, whatever happens to the loader that filled them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::RunStatus;
+use rehearsal_org::{Pace, RehearsalOrg, Settings};
+use serde_json::Value;
+
+use crate::chinook;
+use crate::stage::Stage;
+
+/// The file's objects between SQLite or PostgreSQL and the org.
+fn into_org(source: &str, objects: &str) -> String {
+    format!(
+        "migration: line-test
+connections:
+  source: {source}
+  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", access_token: \"${{ORG_TOKEN}}\" }}
+source: source
+target: target
+stamp: {{ Migration_Id__c: run_id }}
+objects:
+{objects}"
+    )
+}
+
+async fn org(stage: &mut Stage, pace: Duration) -> RehearsalOrg {
+    let settings = Settings {
+        port: 0,
+        pace: Pace::of(pace),
+        ..Settings::default()
+    };
+    let org = RehearsalOrg::start(settings).await.expect("an org");
+    stage.set("ORG_URL", &org.url());
+    stage.set("ORG_TOKEN", org.access_token());
+    org
+}
+
+/// Key and values of every record of an object, as the org holds it: sorted, repetitions kept.
+fn held(org: &RehearsalOrg, object: &str, fields: &[&str]) -> Vec<String> {
+    let text = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let mut held: Vec<_> = org
+        .records(object)
+        .iter()
+        .map(|record| {
+            fields
+                .iter()
+                .map(|field| text(record.get(*field)))
+                .collect::<Vec<_>>()
+                .join("|")
+        })
+        .collect();
+    held.sort();
+    held
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chinooks_people_arrive_in_the_org() {
+    let Some(folder) = chinook::data() else {
+        eprintln!("skipped: Chinook's files are not beside this checkout (../shared/data/chinook)");
+        return;
+    };
+    let mut stage = Stage::new().await;
+    let copy = stage.file("chinook.sqlite");
+    std::fs::copy(folder.join("Chinook_Sqlite.sqlite"), &copy).expect("copied");
+    let org = org(&mut stage, Duration::from_millis(50)).await;
+    stage.start_all();
+    let object = |table: &str, key: &str, prefix: &str| {
+        format!(
+            "  - {{ name: {table}, from: {{ table: {table} }}, to: Contact, operation: upsert, external_id: Contact_External_Id__c, fields: {{ \
+             Contact_External_Id__c: \"'{prefix}' || {key}\", FirstName: FirstName, LastName: LastName, Email: Email, MailingCity: City }} }}\n"
+        )
+    };
+    let objects =
+        object("Customer", "CustomerId", "CUS_") + &object("Employee", "EmployeeId", "EMP_");
+    let source = format!("{{ kind: sqlite, url: \"sqlite://{}\" }}", copy.display());
+    let run = stage.run(&into_org(&source, &objects)).await;
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert!(
+        view.balanced
+            && view
+                .objects
+                .iter()
+                .all(|object| object.books.refused() == 0),
+        "{view:?}"
+    );
+    let found = held(
+        &org,
+        "Contact",
+        &["Contact_External_Id__c", "FirstName", "LastName", "Email"],
+    );
+    assert_eq!(found, people(&copy).await);
+    org.stop().await;
+}
+
+async fn people(sqlite: &Path) -> Vec<String> {
+    use sqlx::Connection;
+    let url = format!("sqlite://{}?mode=ro", sqlite.display());
+    let mut database = sqlx::SqliteConnection::connect(&url)
+        .await
+        .expect("Chinook");
+    let sql = "select 'CUS_' || CustomerId || '|' || FirstName || '|' || LastName || '|' || Email from Customer where CustomerId <> 49
+               union all select 'EMP_' || EmployeeId || '|' || FirstName || '|' || LastName || '|' || Email from Employee";
+    let mut people: Vec<String> = sqlx::query_scalar(sql)
+        .fetch_all(&mut database)
+        .await
+        .expect("people");
+    people.sort();
+    people
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_followed_to_its_end_by_another_loader() {
+    let mut stage = Stage::new().await;
+    stage
+        .execute(
+            "source",
+            "create table accounts (id bigint primary key, name text);
+             insert into accounts select n, 'Account ' || n from generate_series(1, 6000) n; analyze accounts",
+        )
+        .await;
+    let org = org(&mut stage, Duration::from_secs(2)).await;
+    stage.start_all();
+    let objects = "  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c, \
+                   fields: { Legacy_Key__c: \"'K' || id\", Name: name } }\n";
+    let run = stage
+        .run(&into_org(
+            "{ kind: postgres, url: \"${SOURCE_URL}\" }",
+            objects,
+        ))
+        .await;
+    let uploaded = async || {
+        let jobs = stage
+            .texts(
+                "control",
+                "select count(*)::text from jobs where state = 'uploaded'",
+            )
+            .await;
+        jobs[0] != "0"
+    };
+    stage.until("a job is uploaded", uploaded).await;
+    stage.kill("loader");
+    stage.start("loader");
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert!(view.balanced, "{view:?}");
+    assert_eq!(view.objects[0].books.created, 6_000, "{view:?}");
+    let mut expected: Vec<_> = (1..=6_000).map(|n| format!("K{n}|Account {n}")).collect();
+    expected.sort();
+    assert_eq!(held(&org, "Account", &["Legacy_Key__c", "Name"]), expected);
+    org.stop().await;
+}
