@@ -79,16 +79,16 @@ impl Compiler<'_> {
                 .map(|(_, field)| field.expression())
                 .collect(),
         };
-        let one_to_one = crate::key::is_one_to_one(&expressions, self.spec.key);
         let case_folds: Vec<bool> = key_fields
             .iter()
             .map(|key| {
-                self.spec
-                    .target
-                    .field(key)
-                    .is_some_and(|field| !field.case_sensitive)
+                let field = self.spec.target.field(key);
+                field.is_some_and(|field| !field.case_sensitive)
             })
             .collect();
+        // Keys that differ only in case are one key where the target says so; numbers have no case.
+        let keeps_case = !case_folds.contains(&true) || !self.key_has_text();
+        let one_to_one = keeps_case && crate::key::is_one_to_one(&expressions, self.spec.key);
         let watermark = self
             .spec
             .object
@@ -290,6 +290,13 @@ impl Compiler<'_> {
             failure.hint("a stamp is `run_id`, or an expression over constants; a text stands in single quotes within the double ones")
         })?;
         Stamp::new(column, &expression)
+    }
+
+    fn key_has_text(&self) -> bool {
+        self.spec.key.iter().any(|name| {
+            let column = self.spec.source.field_with_name(name);
+            column.map_or(true, |column| !column.data_type().is_numeric())
+        })
     }
 
     fn is_key(&self, name: &str) -> bool {

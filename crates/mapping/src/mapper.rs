@@ -112,7 +112,7 @@ impl Mapper {
 
     /// Whether duplicates have to be looked for over the whole object first.
     pub fn needs_key_pass(&self, key_is_unique: bool) -> bool {
-        let keeps_apart = key_is_unique && self.one_to_one && !self.case_folds.contains(&true);
+        let keeps_apart = key_is_unique && self.one_to_one;
         !self.key_fields.is_empty() && !keeps_apart
     }
 
