@@ -23,7 +23,11 @@ async fn an_open_job_is_aborted_and_has_written_nothing() {
     assert_eq!(other.status(&job).await, Ok(JobStatus::Open));
     other.abort(&job).await.unwrap();
     other.abort(&job).await.unwrap();
-    assert!(ended(other, &job).await.is_some());
+    assert_eq!(
+        ended(other, &job).await,
+        None,
+        "an abort is no fault of the target"
+    );
     let told = results(other, &plan, &job, 5).await.unwrap();
     assert_eq!(count(&told, unprocessed), 5);
     assert_eq!(bed.org.count("Account"), 0);
@@ -67,7 +71,11 @@ async fn what_an_aborted_job_did_not_come_to_is_sent_again() {
     jobs.close(&job).await.unwrap();
     processed(jobs, &job, 400).await;
     jobs.abort(&job).await.unwrap();
-    assert!(ended(jobs, &job).await.is_some());
+    assert_eq!(
+        ended(jobs, &job).await,
+        None,
+        "an abort is no fault of the target"
+    );
     let told = results(jobs, &plan, &job, 1000).await.unwrap();
     assert_eq!(
         (count(&told, created), count(&told, unprocessed)),
