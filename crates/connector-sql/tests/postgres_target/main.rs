@@ -3,4 +3,5 @@
 
 mod claims;
 mod database;
+mod fences;
 mod writes;

@@ -24,7 +24,7 @@ impl PostgresTarget {
         }
     }
 
-    /// Claims the chunk whole, and marks what it was split from as split. Another attempt's open claim is waited for.
+    /// Claims the chunk whole, and marks what it was split from as split. Another attempt's open claim is waited for, as long as `lock_timeout` says.
     pub(super) async fn claim(
         &self,
         transaction: &mut Transaction,

@@ -25,8 +25,8 @@ impl PostgresTarget {
         gate: &dyn Gate,
     ) -> Result<Loaded, Failure> {
         let claims = Self::claims(&plan.to);
-        let mut transaction = self.begin().await?;
-        if let Claimed::Settled(loaded) = self.claim(&mut transaction, &claims, claim).await? {
+        let (mut transaction, claimed) = self.begin_claimed(&claims, claim).await?;
+        if let Claimed::Settled(loaded) = claimed {
             return Ok(*loaded);
         }
         let columns = columns(plan, &payload.records)?;

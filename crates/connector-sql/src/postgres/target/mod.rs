@@ -4,6 +4,7 @@ mod apply;
 mod claim;
 mod column;
 mod describe;
+mod fence;
 mod load;
 mod prepare;
 mod stage;
