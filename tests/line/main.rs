@@ -13,3 +13,5 @@ mod salesforce;
 )]
 mod stage;
 mod stopping;
+mod wire;
+mod zombies;

@@ -136,6 +136,18 @@ impl Stage {
         child.wait().expect("it is gone");
     }
 
+    /// Sends a signal, such as STOP or CONT.
+    pub(crate) fn signal(&self, name: &str, signal: &str) {
+        let id = self.services.get(name).expect("it runs").id();
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{signal} {id}")])
+            .status();
+        assert!(
+            sent.is_ok_and(|sent| sent.success()),
+            "{name} is sent {signal}"
+        );
+    }
+
     /// The most memory that a service has had, in KiB; 0 where the system does not tell.
     pub(crate) fn peak_memory(&self, name: &str) -> u64 {
         let id = self.services.get(name).map_or(0, Child::id);
