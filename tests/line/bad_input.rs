@@ -1,6 +1,8 @@
 //! What is wrong is told in the right place, with the exit code of the documents, and nothing is half-written.
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::stage::{Stage, fill, migration};
 
@@ -26,13 +28,7 @@ async fn what_is_wrong_is_told_in_its_place() {
     stage
         .execute("target", "create table unkeyed (id bigint, name text)")
         .await;
-    stage.set(
-        "WRONG_URL",
-        &stage
-            .url("source")
-            .replace("postgres://", "postgres://nobody:hunter2@")
-            .replace("nobody:hunter2@postgres@", "nobody:hunter2@"),
-    );
+    stage.set("REFUSED_URL", &refuses_everybody().await);
     stage.start("coordinator");
     let client = stage.client();
     stage
@@ -91,6 +87,13 @@ async fn what_is_wrong_is_told_in_its_place() {
             None,
         ),
         (
+            "wrong password",
+            good.replace("${SOURCE_URL}", "${REFUSED_URL}"),
+            1,
+            "login_refused",
+            None,
+        ),
+        (
             "no unique key",
             good.replace("to: keyed", "to: unkeyed").replace(
                 "operation: upsert",
@@ -145,4 +148,65 @@ async fn what_is_wrong_is_told_in_its_place() {
         .texts("control", "select count(*)::text from runs")
         .await;
     assert_eq!(runs, ["0"], "a check starts nothing");
+}
+
+/// A PostgreSQL that takes no password: real ones in tests often trust everybody on loopback. Speaks just enough of the protocol to say no.
+async fn refuses_everybody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 1024];
+                // First it is asked for encryption, then for a session.
+                for answer in [b"N".as_slice(), REFUSAL] {
+                    if stream.read(&mut request).await.is_err()
+                        || stream.write_all(answer).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("postgres://nobody:hunter2@127.0.0.1:{port}/crm")
+}
+
+const REFUSAL: &[u8] =
+    b"E\0\0\0\x4cSFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"nobody\"\0\0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_not_let_in_says_where_and_shows_no_password() {
+    let mut stage = Stage::new().await;
+    let wrong = stage.broker().replace("guest:guest@", "guest:hunter2@");
+    let refused = refuses_everybody().await;
+    for (name, url, exit, says) in [
+        ("BROKER", wrong.as_str(), 1, "refused"),
+        (
+            "DATABASE",
+            refused.as_str(),
+            2,
+            "password authentication failed",
+        ),
+        (
+            "DATABASE",
+            "postgres://nobody:hunter2@127.0.0.1:1/crm",
+            1,
+            "127.0.0.1:1",
+        ),
+    ] {
+        stage.set("STEVEDORE__BROKER__URL", &stage.broker().to_owned());
+        stage.set("STEVEDORE__DATABASE__URL", &stage.url("control"));
+        stage.set(&format!("STEVEDORE__{name}__URL"), url);
+        let mut command = stage.command(&["serve", "loader", "--json"]);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .expect("joined")
+            .expect("runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{url}: {text}");
+        assert!(text.contains(says), "{url}: {text}");
+        assert!(!text.contains("hunter2"), "{url}: {text}");
+    }
 }

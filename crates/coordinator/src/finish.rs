@@ -1,8 +1,9 @@
 //! The end of a run: both ends read anew, the books looked at, and a word for what came of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use control::{Reconciliation, Run};
+use control::{ChunkCounts, Reconciliation, Run};
 use model::{Attempt, ChunkNumber, ChunkRef, Envelope, Failure, Kind, ReconcileCommand, RunStatus};
 use queue::Queue;
 use tokio::time::Instant;
@@ -80,7 +81,7 @@ impl Reign {
         let control = &self.leader.line.control;
         let books = control.books(&run.id).await?;
         let counts = control.counts(&run.id).await?;
-        let failed: u64 = counts.values().map(|counts| counts.failed).sum();
+        let not_moved = self.not_moved(run, &counts).await?;
         let unbalanced: Vec<_> = books
             .iter()
             .filter(|(_, books)| !books.balanced())
@@ -91,13 +92,8 @@ impl Reign {
             .filter(|result| !result.passed)
             .map(|result| format!("{} {}", result.object, result.check))
             .collect();
-        let (status, reason) = if failed > 0 {
-            (
-                RunStatus::Failed,
-                Some(format!(
-                    "{failed} chunks could not be moved; `stevedore retry` tries them again"
-                )),
-            )
+        let (status, reason) = if not_moved.is_some() {
+            (RunStatus::Failed, not_moved)
         } else if !unbalanced.is_empty() {
             (
                 RunStatus::Failed,
@@ -125,5 +121,33 @@ impl Reign {
             .await?;
         tracing::info!(run = %run.id, reason, "{}", status.as_str());
         Ok(())
+    }
+
+    /// How many chunks of which objects failed, each with why the first of them did.
+    async fn not_moved(
+        &self,
+        run: &Run,
+        counts: &BTreeMap<String, ChunkCounts>,
+    ) -> Result<Option<String>, Failure> {
+        let mut failed = Vec::new();
+        for (object, counts) in counts.iter().filter(|(_, counts)| counts.failed > 0) {
+            let control = &self.leader.line.control;
+            let why = control.chunk_failure(&run.id, object).await?;
+            let chunks = if counts.failed == 1 {
+                "chunk"
+            } else {
+                "chunks"
+            };
+            failed.push(match why {
+                Some(why) => format!("{} {chunks} of {object}, {why}", counts.failed),
+                None => format!("{} {chunks} of {object}", counts.failed),
+            });
+        }
+        Ok((!failed.is_empty()).then(|| {
+            format!(
+                "not moved: {}; `stevedore retry` tries again",
+                failed.join("; ")
+            )
+        }))
     }
 }

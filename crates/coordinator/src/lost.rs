@@ -26,7 +26,7 @@ pub(crate) struct Suspects {
 }
 
 impl Reign {
-    /// Returns lost chunks to pending; their next attempt fences whatever turns up after all.
+    /// Has lost chunks dispatched again; their next attempt fences whatever turns up after all.
     pub(crate) async fn look_for_lost(&mut self, run: &Run) -> Result<(), Failure> {
         let suspects = self.suspects.entry(run.id.clone()).or_default();
         if suspects
@@ -70,13 +70,20 @@ impl Reign {
             if since.elapsed() < LOST {
                 continue;
             }
-            tracing::warn!(%chunk, %attempt, "lost on the way: dispatched again");
-            let why = Failure::retry("lost", "its message was lost on the way");
-            line.control
-                .give_back(self.term, &chunk, attempt, Duration::ZERO, Some(&why))
-                .await?;
+            tracing::warn!(%chunk, %attempt, "lost on the way");
+            let why = why(attempt, line.settings.chunks.attempts);
+            self.leader.refused(self.term, &chunk, attempt, why).await?;
             suspects.since.remove(&(chunk, attempt));
         }
         Ok(())
     }
+}
+
+/// A chunk that is lost again and again ends whatever takes it up, or is taken for something else there: it is given up.
+fn why(attempt: Attempt, attempts: i64) -> Failure {
+    let message = format!("its message was lost on the way, at attempt {attempt}");
+    if attempt.0 < attempts {
+        return Failure::retry("lost", message);
+    }
+    Failure::chunk("lost", message).hint("the broker's dead letters and the services' logs say what becomes of it; then `retry` sends it again")
 }

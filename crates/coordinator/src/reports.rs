@@ -91,7 +91,8 @@ impl Leader {
         Ok(())
     }
 
-    async fn refused(
+    /// Decides what becomes of a chunk that an attempt did not get through the line.
+    pub(crate) async fn refused(
         &self,
         term: Term,
         chunk: &ChunkRef,

@@ -85,7 +85,12 @@ async fn open_postgres(options: PgConnectOptions) -> Result<Db> {
         None => options.application_name("stevedore"),
     };
     let options = options.disable_statement_logging();
-    let mut connection = super::in_time(options.connect()).await?;
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let connected = super::in_time(options.connect()).await;
+    let mut connection = connected.map_err(|error| match error {
+        Error::Unavailable(cause) => Error::Unavailable(format!("{place}: {cause}").into()),
+        error => error,
+    })?;
     connection.execute(MIGRATION_SESSION).await?;
     let migrated = POSTGRES.run_direct(None, &mut connection, false).await;
     // Also after an error: it may still hold the migration lock.
