@@ -178,7 +178,8 @@ const REFUSAL: &[u8] =
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_not_let_in_says_where_and_shows_no_password() {
     let mut stage = Stage::new().await;
-    let wrong = stage.broker().replace("guest:guest@", "guest:hunter2@");
+    let broker = stage.broker().to_owned();
+    let wrong = broker.replace("guest:guest@", "guest:hunter2@");
     let refused = refuses_everybody().await;
     for (name, url, exit, says) in [
         ("BROKER", wrong.as_str(), 1, "refused"),
@@ -195,7 +196,7 @@ async fn a_service_that_is_not_let_in_says_where_and_shows_no_password() {
             "127.0.0.1:1",
         ),
     ] {
-        stage.set("STEVEDORE__BROKER__URL", &stage.broker().to_owned());
+        stage.set("STEVEDORE__BROKER__URL", &broker);
         stage.set("STEVEDORE__DATABASE__URL", &stage.url("control"));
         stage.set(&format!("STEVEDORE__{name}__URL"), url);
         let mut command = stage.command(&["serve", "loader", "--json"]);
