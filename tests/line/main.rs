@@ -6,6 +6,7 @@ mod bad_chunks;
 mod bad_input;
 mod chinook;
 mod crashes;
+mod duplicates;
 mod retrying;
 mod salesforce;
 #[allow(

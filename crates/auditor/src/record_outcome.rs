@@ -62,9 +62,7 @@ impl Auditor {
             .enumerate()
             .map(|(position, key)| {
                 Ok(KeyRow {
-                    hash: u128::from_str_radix(&key.hash, 16)
-                        .map_err(|_| Failure::bug("a key's hash is no hexadecimal number"))?
-                        .to_be_bytes(),
+                    hash: key.number()?.to_be_bytes(),
                     source_key: key.source_key,
                     rank: key.rank,
                     position: i64::try_from(position).unwrap_or(i64::MAX),

@@ -2,7 +2,7 @@
 
 use model::{ChunkNumber, ChunkRef, RunId};
 
-use crate::db::{Row, args};
+use crate::db::{Row, args, list};
 use crate::{Control, Error, Result, Term};
 
 /// The target key of one record.
@@ -20,16 +20,22 @@ pub struct KeyRow {
 /// A record whose target key occurs more than once in its object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateKey {
+    pub hash: [u8; 16],
     pub chunk: ChunkNumber,
-    pub key: KeyRow,
+    /// The source key as text.
+    pub source_key: String,
+    /// Which of the records of its chunk with this source and target key it is, from 0.
+    pub occurrence: u64,
+    /// The chunk that was asked for has records with this target key, or had when its keys were read.
+    pub is_in_chunk: bool,
 }
-
-/// The latest record of each key first; then by place.
-const ORDER: &str = "order by k.hash, k.rank desc nulls last, k.chunk, k.position";
 
 /// Another record of the same object has the key as well.
 const REPEATED: &str = "exists (select 1 from target_keys o where o.run_id = k.run_id and o.object = k.object and o.hash = k.hash
     and (o.chunk <> k.chunk or o.position <> k.position))";
+
+/// Keys that are asked for in one statement.
+const AT_ONCE: usize = 4_000;
 
 impl Control {
     /// Stores a chunk's keys in place of those that an earlier attempt has stored. False, and nothing is changed, if the chunk's keys
@@ -86,38 +92,55 @@ impl Control {
         Ok(left)
     }
 
-    /// All records of an object whose target key occurs more than once, key by key, the latest of each key first. Held in memory.
-    pub async fn duplicates(&self, run: &RunId, object: &str) -> Result<Vec<DuplicateKey>> {
+    /// Whether any target key of an object occurs more than once.
+    pub async fn has_duplicates(&self, run: &RunId, object: &str) -> Result<bool> {
         let sql = format!(
-            "select k.* from target_keys k where k.run_id = $1 and k.object = $2 and {REPEATED} {ORDER}"
+            "select 1 as repeated from target_keys k where k.run_id = $1 and k.object = $2 and {REPEATED} limit 1"
         );
-        let rows = self.db.read(&sql, args![run, object]).await?;
-        rows.iter().map(read_key).collect()
+        Ok(self.db.read_one(&sql, args![run, object]).await?.is_some())
     }
 
-    /// The same of those keys alone that occur in this chunk: as much as mapping it needs to know.
-    pub async fn duplicates_in(&self, chunk: &ChunkRef) -> Result<Vec<DuplicateKey>> {
-        let sql = format!(
-            "select k.* from target_keys k where k.run_id = $1 and k.object = $2 and {REPEATED}
-             and k.hash in (select hash from target_keys where run_id = $1 and object = $2 and chunk = $3) {ORDER}"
-        );
-        let values = args![&chunk.run, &chunk.object, chunk.chunk];
-        let rows = self.db.read(&sql, values).await?;
-        rows.iter().map(read_key).collect()
+    /// The records of a chunk's object that have one of these target keys, of those keys that occur more than once: the latest of each key first, then by
+    /// place, and of each key no more than `most`.
+    pub async fn duplicates(
+        &self,
+        chunk: &ChunkRef,
+        hashes: &[[u8; 16]],
+        most: i64,
+    ) -> Result<Vec<DuplicateKey>> {
+        let mut found = Vec::new();
+        for hashes in hashes.chunks(AT_ONCE) {
+            let sql = format!(
+                "select hash, chunk, source_key, occurrence, is_in_chunk from (
+                     select k.hash, k.chunk, k.source_key,
+                         count(*) over (partition by k.hash) as members,
+                         cast(max(case when k.chunk = $3 then 1 else 0 end) over (partition by k.hash) as bigint) as is_in_chunk,
+                         row_number() over (partition by k.hash order by k.rank desc nulls last, c.root, k.chunk, k.position) as place,
+                         row_number() over (partition by k.hash, k.chunk, k.source_key order by k.position) - 1 as occurrence
+                     from target_keys k join chunks c on c.run_id = k.run_id and c.object = k.object and c.chunk = k.chunk
+                     where k.run_id = $1 and k.object = $2 and k.hash in ({})
+                 ) as ranked where members > 1 and place <= $4 order by hash, place",
+                list(5, hashes.len())
+            );
+            let mut values = args![&chunk.run, &chunk.object, chunk.chunk, most];
+            values.extend(hashes.iter().map(|hash| hash.as_slice().into()));
+            for row in self.db.read(&sql, values).await? {
+                found.push(read_key(&row)?);
+            }
+        }
+        Ok(found)
     }
 }
 
 fn read_key(row: &Row) -> Result<DuplicateKey> {
     let hash = row.bytes("hash")?;
     Ok(DuplicateKey {
+        hash: hash
+            .try_into()
+            .map_err(|_| Error::Corrupt("column hash: not 16 bytes".to_owned()))?,
         chunk: row.chunk("chunk")?,
-        key: KeyRow {
-            hash: hash
-                .try_into()
-                .map_err(|_| Error::Corrupt("column hash: not 16 bytes".to_owned()))?,
-            source_key: row.text("source_key")?,
-            rank: row.opt_text("rank")?,
-            position: row.int("position")?,
-        },
+        source_key: row.text("source_key")?,
+        occurrence: row.count("occurrence")?,
+        is_in_chunk: row.int("is_in_chunk")? == 1,
     })
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
-use model::migration::{Field, Migration, Object, OnNull, Operation, Otherwise, ValueMap};
+use model::migration::{
+    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
+};
 use model::{Failure, RunId};
 use record::meta;
 
@@ -89,13 +91,12 @@ impl Compiler<'_> {
         // Keys that differ only in case are one key where the target says so; numbers have no case.
         let keeps_case = !case_folds.contains(&true) || !self.key_has_text();
         let one_to_one = keeps_case && crate::key::is_one_to_one(&expressions, self.spec.key);
-        let watermark = self
-            .spec
-            .object
-            .watermark
-            .as_deref()
+        let latest = self.spec.object.on_duplicate_key == OnDuplicateKey::KeepLatest;
+        let watermark = self.spec.object.watermark.as_deref();
+        let ranked_by = watermark
             .map(|name| columns::find(&self.spec.source, name).map(str::to_owned))
-            .transpose()?;
+            .transpose()?
+            .filter(|_| latest);
         Mapper::new(
             fields,
             stamps,
@@ -103,7 +104,7 @@ impl Compiler<'_> {
             case_folds,
             one_to_one,
             self.spec.key.to_vec(),
-            watermark,
+            ranked_by,
         )
     }
 

@@ -13,5 +13,5 @@ mod mapper;
 mod value_map;
 
 pub use compile::Spec;
-pub use duplicates::Duplicates;
+pub use duplicates::{Duplicates, Rival};
 pub use mapper::{Mapped, Mapper};

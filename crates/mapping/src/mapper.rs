@@ -49,7 +49,8 @@ pub struct Mapper {
     case_folds: Vec<bool>,
     one_to_one: bool,
     source_key: Vec<String>,
-    watermark: Option<String>,
+    /// The watermark's column, where the latest of duplicates is moved.
+    ranked_by: Option<String>,
 }
 
 /// A mapped batch. Every record that came in is in one of the two, in its order.
@@ -74,7 +75,7 @@ impl Mapper {
         case_folds: Vec<bool>,
         one_to_one: bool,
         source_key: Vec<String>,
-        watermark: Option<String>,
+        ranked_by: Option<String>,
     ) -> Result<Self, Failure> {
         let fields: Vec<String> = computed
             .iter()
@@ -96,7 +97,7 @@ impl Mapper {
             case_folds,
             one_to_one,
             source_key,
-            watermark,
+            ranked_by,
         })
     }
 
@@ -193,16 +194,18 @@ impl Mapper {
             .map(|place| columns[place].clone())
             .collect();
         let hashes = self.hashes(&key_columns)?;
+        let mut standing = duplicates.judge();
         for (row, reason) in reasons.iter_mut().enumerate() {
+            let standing = standing(hashes[row], keys.value(row));
             if reason.is_some() {
                 continue;
             }
-            let (fate, code, message) = match duplicates.standing(hashes[row], keys.value(row)) {
+            let (fate, code, message) = match standing {
                 Standing::Moved => continue,
                 Standing::Skipped { winner } => (
                     Fate::Skipped,
                     "duplicate_skipped",
-                    format!("the record {winner} has the same target key, and is moved"),
+                    format!("the record {winner} has the same target key, and stands for it"),
                 ),
                 Standing::Rejected { keys } => (
                     Fate::Rejected,
@@ -254,7 +257,7 @@ impl Mapper {
     /// The watermark as text that sorts like it.
     fn ranks(&self, records: &RecordBatch) -> Result<Option<Vec<Option<String>>>, Failure> {
         let Some(column) = self
-            .watermark
+            .ranked_by
             .as_deref()
             .and_then(|name| records.column_by_name(name))
         else {

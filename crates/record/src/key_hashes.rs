@@ -23,6 +23,14 @@ pub struct KeyHashes {
     pub keys: Vec<KeyHash>,
 }
 
+impl KeyHash {
+    /// The hash as a number.
+    pub fn number(&self) -> Result<u128, Failure> {
+        u128::from_str_radix(&self.hash, 16)
+            .map_err(|_| unreadable("a key's hash is no hexadecimal number"))
+    }
+}
+
 /// The hash of a target key: of its parts' canonical text, so that `("a", "b")` and `("ab", "")` differ.
 pub fn hash_key(parts: &[&str]) -> u128 {
     let mut bytes = Vec::new();

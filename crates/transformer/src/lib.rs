@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod duplicates;
 mod map;
 mod mappers;
 
@@ -17,6 +18,7 @@ pub async fn run(line: Line) -> Result<(), Failure> {
         queue: Queue::Transform,
         always: false,
         handler: Arc::new(map::Transformer {
+            line: line.clone(),
             mappers: mappers::Mappers::new(line.clone()),
         }),
     };

@@ -1,55 +1,78 @@
 //! One chunk: its records mapped and sent to the loader, or its target keys to the auditor.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use mapping::Duplicates;
 use model::{Envelope, Failure, Kind, Pass};
 use queue::Queue;
-use record::Payload;
-use service::{Handler, Next};
+use record::{KeyHashes, Payload};
+use service::{Handler, Line, Next};
 
+use crate::duplicates;
 use crate::mappers::{Mappers, Mapping};
 
 pub(crate) struct Transformer {
+    pub(crate) line: Line,
     pub(crate) mappers: Mappers,
 }
 
 #[async_trait]
 impl Handler for Transformer {
     async fn handle(&self, envelope: &Envelope) -> Result<Vec<Next>, Failure> {
-        let payload = Payload::decode(&envelope.body)?;
+        let payload = Arc::new(Payload::decode(&envelope.body)?);
         let mapping = self.mappers.of(&envelope.chunk).await?;
-        let envelope = envelope.clone();
-        // Expressions are work for a processor: other chunks' messages are not kept waiting by it.
-        tokio::task::spawn_blocking(move || match payload.journey.pass {
-            Pass::Keys => keys(&mapping, &envelope, &payload),
-            Pass::Records => records(&mapping, &envelope, payload),
-        })
-        .await
-        .map_err(|_| Failure::bug("the mapping panicked; its log has the place"))?
-        .map(|next| vec![next])
+        let next = match payload.journey.pass {
+            Pass::Keys => {
+                let keys = key_hashes(&mapping, &payload).await?;
+                let keys = next(envelope, Kind::Keys, keys.encode()?);
+                (Queue::Audit, keys)
+            }
+            Pass::Records => {
+                let mut duplicates = Duplicates::none();
+                if let Some(policy) = mapping.duplicates {
+                    let keys = key_hashes(&mapping, &payload).await?;
+                    let (control, chunk) = (&self.line.control, &envelope.chunk);
+                    duplicates = duplicates::among(control, chunk, policy, &keys).await?;
+                }
+                let queue = mapping.load_queue.clone();
+                let mapped = aside(move || records(&mapping, &payload, &duplicates)).await?;
+                (queue, next(envelope, Kind::Mapped, mapped.encode()?))
+            }
+        };
+        Ok(vec![next])
     }
 }
 
-fn keys(mapping: &Mapping, envelope: &Envelope, payload: &Payload) -> Result<Next, Failure> {
-    let hashes = mapping.mapper.key_hashes(&payload.records)?;
-    let keys = next(envelope, Kind::Keys, hashes.encode()?);
-    Ok((Queue::Audit, keys))
+/// Expressions are work for a processor: other chunks' messages are not kept waiting by it.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Failure::bug("the mapping panicked; its log has the place"))?
 }
 
-fn records(mapping: &Mapping, envelope: &Envelope, payload: Payload) -> Result<Next, Failure> {
-    let mapped = mapping
-        .mapper
-        .apply(&payload.records, &mapping.duplicates)?;
-    let mut journey = payload.journey;
+async fn key_hashes(mapping: &Arc<Mapping>, payload: &Arc<Payload>) -> Result<KeyHashes, Failure> {
+    let (mapping, payload) = (mapping.clone(), payload.clone());
+    aside(move || mapping.mapper.key_hashes(&payload.records)).await
+}
+
+fn records(
+    mapping: &Mapping,
+    payload: &Payload,
+    duplicates: &Duplicates,
+) -> Result<Payload, Failure> {
+    let mapped = mapping.mapper.apply(&payload.records, duplicates)?;
+    let mut journey = payload.journey.clone();
     journey.transformed = mapped.records.num_rows() as u64;
-    let mut refusals = payload.refusals;
+    let mut refusals = payload.refusals.clone();
     refusals.extend(mapped.refusals);
-    let payload = Payload {
+    Ok(Payload {
         journey,
         records: mapped.records,
         refusals,
-    };
-    let mapped = next(envelope, Kind::Mapped, payload.encode()?);
-    Ok((mapping.load_queue.clone(), mapped))
+    })
 }
 
 fn next(envelope: &Envelope, kind: Kind, body: Vec<u8>) -> Envelope {

@@ -1,12 +1,12 @@
-//! Compiled mappings, one per object of a run, with what is known of its duplicates.
+//! Compiled mappings, one per object of a run.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mapping::{Duplicates, Mapper, Spec};
+use mapping::{Mapper, Spec};
+use model::migration::OnDuplicateKey;
 use model::{ChunkRef, Failure, ObjectState, RunId};
 use queue::Queue;
-use record::KeyHash;
 use service::Line;
 
 /// How many compiled mappings are kept.
@@ -15,7 +15,8 @@ const KEPT: usize = 256;
 /// What an object's records are mapped by, and where they go.
 pub(crate) struct Mapping {
     pub(crate) mapper: Mapper,
-    pub(crate) duplicates: Duplicates,
+    /// What is done with duplicates of the target key; none where it has none.
+    pub(crate) duplicates: Option<OnDuplicateKey>,
     pub(crate) load_queue: Queue,
 }
 
@@ -70,19 +71,14 @@ impl Mappers {
             run: &run.id,
         })?;
         let mut lasting = true;
-        let mut duplicates = Duplicates::none();
+        let mut duplicates = None;
         if pinned.needs_key_pass {
-            let stored = self.line.control.object(&chunk.run, &chunk.object).await?;
+            let control = &self.line.control;
+            let stored = control.object(&chunk.run, &chunk.object).await?;
             lasting = stored.state != ObjectState::ReadingKeys;
-            let rows = self
-                .line
-                .control
-                .duplicates(&chunk.run, &chunk.object)
-                .await?;
-            duplicates = Duplicates::decide(
-                object.on_duplicate_key,
-                rows.into_iter().map(hash).collect(),
-            );
+            if control.has_duplicates(&chunk.run, &chunk.object).await? {
+                duplicates = Some(object.on_duplicate_key);
+            }
         }
         let mapping = Mapping {
             mapper,
@@ -97,13 +93,5 @@ impl Mappers {
 
     fn compiled(&self) -> std::sync::MutexGuard<'_, Compiled> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn hash(duplicate: control::DuplicateKey) -> KeyHash {
-    KeyHash {
-        hash: format!("{:032x}", u128::from_be_bytes(duplicate.key.hash)),
-        source_key: duplicate.key.source_key,
-        rank: duplicate.key.rank,
     }
 }

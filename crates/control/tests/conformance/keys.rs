@@ -8,6 +8,7 @@ use crate::fixture::{Fixture, object, slices};
 
 on_both!(
     only_repeated_keys_are_kept,
+    records_with_the_same_source_key_are_told_apart,
     keys_are_stored_once_and_in_time,
     parts_do_not_repeat_their_whole,
     many_keys_in_one_chunk
@@ -30,9 +31,18 @@ fn key(position: i64, hash: u8, rank: Option<&str>) -> KeyRow {
     }
 }
 
-async fn places(bed: &Bed, f: &Fixture) -> Vec<(i64, i64)> {
-    let found = bed.control.duplicates(&f.run, "a").await.unwrap();
-    found.iter().map(|d| (d.chunk.0, d.key.position)).collect()
+/// Every hash that these tests use.
+fn hashes() -> Vec<[u8; 16]> {
+    (0..=255).map(|hash| [hash; 16]).collect()
+}
+
+/// Chunk and source key of all duplicates, asked for by chunk 2.
+async fn places(bed: &Bed, f: &Fixture) -> Vec<(i64, String)> {
+    let found = bed.control.duplicates(&f.chunk(2), &hashes(), 100).await;
+    let found = found.unwrap().into_iter();
+    found
+        .map(|found| (found.chunk.0, found.source_key))
+        .collect()
 }
 
 async fn only_repeated_keys_are_kept(bed: &Bed) {
@@ -61,23 +71,45 @@ async fn only_repeated_keys_are_kept(bed: &Bed) {
         );
     }
     // Hash by hash; the highest rank first, byte by byte, none last; then by place.
-    let expected = [(3, 2), (3, 1), (3, 0), (1, 0), (2, 0), (1, 1), (2, 2)];
+    let expected = [(3, 2), (3, 1), (3, 0), (1, 0), (2, 0), (1, 1), (2, 2)]
+        .map(|(chunk, position)| (chunk, format!("s{position}")));
+    assert!(bed.control.has_duplicates(&f.run, "a").await.unwrap());
     assert_eq!(places(bed, &f).await, expected);
     assert_eq!(bed.control.fold_keys(f.term, &f.run, "a").await.unwrap(), 7);
     assert_eq!(bed.control.fold_keys(f.term, &f.run, "a").await.unwrap(), 7);
     assert_eq!(places(bed, &f).await, expected);
-    let of_two = bed.control.duplicates_in(&f.chunk(2)).await.unwrap();
-    assert_eq!(of_two.len(), 7);
-    assert_eq!(
-        (of_two[3].chunk, &of_two[3].key),
-        (ChunkNumber(1), &stores[0].1[0])
-    );
-    bed.sql("delete from target_keys where chunk = 2 and position = 2")
-        .await;
-    assert_eq!(
-        bed.control.duplicates_in(&f.chunk(2)).await.unwrap().len(),
-        5
-    );
+    let asked = [[7; 16], [1; 16], [255; 16]];
+    let of_three = bed
+        .control
+        .duplicates(&f.chunk(3), &asked, 2)
+        .await
+        .unwrap();
+    let seen: Vec<_> = of_three
+        .iter()
+        .map(|d| (d.hash[0], d.chunk.0, d.is_in_chunk))
+        .collect();
+    let expected = [(7, 3, true), (7, 3, true), (255, 1, false), (255, 2, false)];
+    assert_eq!(seen, expected, "two of each key, and none that occurs once");
+}
+
+async fn records_with_the_same_source_key_are_told_apart(bed: &Bed) {
+    let f = reading_keys(bed, 2).await;
+    let same = |position, rank| KeyRow {
+        source_key: "s".to_owned(),
+        ..key(position, 7, rank)
+    };
+    let first = [same(0, Some("1")), same(1, Some("3"))];
+    bed.control.store_keys(&f.chunk(1), &first).await.unwrap();
+    let second = [same(0, Some("2"))];
+    bed.control.store_keys(&f.chunk(2), &second).await.unwrap();
+    let found = bed.control.duplicates(&f.chunk(2), &hashes(), 9).await;
+    let found: Vec<_> = found
+        .unwrap()
+        .iter()
+        .map(|d| (d.chunk, d.occurrence))
+        .collect();
+    let (one, two) = (ChunkNumber(1), ChunkNumber(2));
+    assert_eq!(found, [(one, 1), (two, 0), (one, 0)]);
 }
 
 async fn keys_are_stored_once_and_in_time(bed: &Bed) {
