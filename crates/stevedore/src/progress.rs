@@ -1,9 +1,13 @@
 //! Progress bars on standard error, one per object: records, rate, time left. Drawn only on a terminal.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use api::{ObjectView, RunView};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{
+    HumanCount, HumanDuration, HumanFloatCount, MultiProgress, ProgressBar, ProgressState,
+    ProgressStyle,
+};
 use model::ObjectState;
 
 pub(crate) struct Progress {
@@ -30,15 +34,16 @@ impl Progress {
                 .by_object
                 .entry(object.name.clone())
                 .or_insert_with(|| self.bars.add(bar(object)));
-            let settled = object.books.settled();
-            let expected = match object.state {
-                ObjectState::Moved => object.books.extracted,
-                _ => object.estimated.unwrap_or_default().max(settled),
-            };
-            bar.set_length(expected);
-            bar.set_position(settled);
+            if bar.is_finished() {
+                continue;
+            }
+            match expected(object) {
+                Some(expected) => bar.set_length(expected),
+                None => bar.unset_length(),
+            }
+            bar.set_position(object.books.settled());
             bar.set_message(word(object));
-            if object.state == ObjectState::Moved && !bar.is_finished() {
+            if object.state == ObjectState::Moved {
                 bar.finish();
             }
         }
@@ -48,6 +53,19 @@ impl Progress {
         for bar in self.by_object.values() {
             bar.abandon();
         }
+    }
+}
+
+/// How many records there are: as the source estimates, or else in proportion to the chunks, once these are all known.
+fn expected(object: &ObjectView) -> Option<u64> {
+    let settled = object.books.settled();
+    let by_chunks = || {
+        (object.planned && settled > 0 && object.chunks_done > 0)
+            .then(|| settled.saturating_mul(object.chunks_total) / object.chunks_done)
+    };
+    match object.state {
+        ObjectState::Moved => Some(object.books.extracted),
+        _ => Some(object.estimated.or_else(by_chunks)?.max(settled)),
     }
 }
 
@@ -61,10 +79,28 @@ fn word(object: &ObjectView) -> String {
 }
 
 fn bar(object: &ObjectView) -> ProgressBar {
-    let template = "{prefix:>16} [{bar:28}] {human_pos}/{human_len} {per_sec} {eta} left {msg}";
+    let template = "{prefix:>16} [{bar:28}] {human_pos}/{total} {rate}{left} {msg}";
     // The template is ours and valid; the default stands in all the same.
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, to: &mut dyn Write| {
+        let _ = write!(to, "{}/s", HumanFloatCount(state.per_sec().round()));
+    };
+    let total = |state: &ProgressState, to: &mut dyn Write| {
+        let _ = match state.len() {
+            Some(records) => write!(to, "{}", HumanCount(records)),
+            None => write!(to, "?"),
+        };
+    };
+    let left = |state: &ProgressState, to: &mut dyn Write| {
+        if state.len().is_some() && !state.is_finished() {
+            let _ = write!(to, " {:#} left", HumanDuration(state.eta()));
+        }
+    };
+    let style = style
+        .with_key("rate", rate)
+        .with_key("total", total)
+        .with_key("left", left);
     ProgressBar::no_length()
         .with_style(style.progress_chars("=> "))
         .with_prefix(object.name.clone())
