@@ -13,22 +13,29 @@ use model::{Failure, Slice};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::files::{self, FileFacts, unreadable};
+use crate::files::{self, FileFacts};
+use crate::header;
 use crate::parse::Parsed;
-use crate::scan::Scan;
+use crate::scan::{Place, Scan};
 
 /// Slices cut in one call at most: cutting reads through the file.
 const CUT_AT_ONCE: usize = 16;
+/// Records from whose length the number of all is guessed.
+const LOOKED_AT: u64 = 200;
 
 /// A folder of CSV files.
 pub fn csv_source(name: &str, settings: &CsvSettings) -> Result<Arc<dyn Source>, Failure> {
-    let delimiter = u8::try_from(settings.delimiter).map_err(|_| {
-        Failure::usage(
-            "invalid_delimiter",
-            "the delimiter is not one character of ASCII",
-        )
-        .connection(name)
-    })?;
+    let delimiter = u8::try_from(settings.delimiter)
+        .ok()
+        .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0))
+        .ok_or_else(|| {
+            Failure::usage(
+                "invalid_delimiter",
+                format!("{:?} can't separate columns", settings.delimiter),
+            )
+            .connection(name)
+            .hint("name one ASCII character, such as `;` or \"\\t\"")
+        })?;
     Ok(Arc::new(CsvSource {
         folder: settings.folder.clone(),
         delimiter,
@@ -36,6 +43,7 @@ pub fn csv_source(name: &str, settings: &CsvSettings) -> Result<Arc<dyn Source>,
     }))
 }
 
+#[derive(Clone)]
 struct CsvSource {
     folder: PathBuf,
     delimiter: u8,
@@ -47,35 +55,82 @@ struct CsvSource {
 struct Details {
     files: Vec<FileFacts>,
     /// Where the first record begins, in every file.
-    starts: Vec<u64>,
+    starts: Vec<Place>,
 }
 
 /// A part of one file, or the records of some keys wherever they are.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Part {
-    Range { file: usize, from: u64, to: u64 },
+    Range { file: usize, from: Place, to: u64 },
     Keys { keys: Vec<String> },
 }
 
 #[derive(Serialize, Deserialize)]
 struct Cursor {
     file: usize,
-    at: u64,
+    at: Place,
 }
 
 #[async_trait]
 impl Source for CsvSource {
     async fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
+        let (source, object) = (self.clone(), object.clone());
+        aside(move || source.describe(&object)).await
+    }
+
+    async fn split(
+        &self,
+        object: &SourceObject,
+        cursor: Option<&serde_json::Value>,
+        sizing: Sizing,
+    ) -> Result<Split, Failure> {
+        let (source, object, cursor) = (self.clone(), object.clone(), cursor.cloned());
+        aside(move || source.split(&object, cursor, sizing)).await
+    }
+
+    fn slice_of_keys(&self, _: &SourceObject, keys: &[String]) -> Result<Slice, Failure> {
+        Ok(slice(&Part::Keys {
+            keys: keys.to_vec(),
+        }))
+    }
+
+    async fn read(
+        &self,
+        object: &SourceObject,
+        slice: &Slice,
+        budget: usize,
+    ) -> Result<Read, Failure> {
+        let (source, object, slice) = (self.clone(), object.clone(), slice.clone());
+        aside(move || source.read(&object, &slice, budget)).await
+    }
+
+    async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
+        let (source, object) = (self.clone(), object.clone());
+        aside(move || source.count(&object)).await
+    }
+}
+
+/// Files are read where nobody waits for the thread.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Failure::bug("reading a file panicked; the log has the place"))?
+}
+
+impl CsvSource {
+    fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
         let From::File(pattern) = &object.from else {
             return Err(Failure::usage("not_a_file", "a csv connection reads files")
                 .hint("write `from: { file: \"…\" }`"));
         };
         let files = files::find(&self.folder, pattern)?;
         let mut header: Option<Vec<String>> = None;
-        let mut starts = Vec::new();
+        let mut starts: Vec<Place> = Vec::new();
         for file in &files {
-            let (names, start) = self.header(&self.folder.join(&file.name))?;
+            let (names, start) = header::read(&self.folder.join(&file.name), self.delimiter)?;
             if header.as_ref().is_some_and(|header| *header != names) {
                 return Err(Failure::usage(
                     "headers_differ",
@@ -102,20 +157,20 @@ impl Source for CsvSource {
             schema: Arc::new(schema),
             key,
             key_is_unique: false,
-            estimated_records: None,
+            estimated_records: self.estimate(&files, &starts)?,
             details: json!(Details { files, starts }),
         })
     }
 
-    async fn split(
+    fn split(
         &self,
         object: &SourceObject,
-        cursor: Option<&serde_json::Value>,
+        cursor: Option<serde_json::Value>,
         sizing: Sizing,
     ) -> Result<Split, Failure> {
         let details = details(object)?;
         let mut cursor: Cursor = match cursor {
-            Some(cursor) => readable(cursor)?,
+            Some(cursor) => readable(&cursor)?,
             None => Cursor {
                 file: 0,
                 at: details.starts[0],
@@ -131,17 +186,20 @@ impl Source for CsvSource {
             }
             let path = files::check(&self.folder, file)?;
             let (end, last) = self.cut(&path, cursor.at, sizing)?;
-            if end > cursor.at {
+            if end != cursor.at {
                 slices.push(slice(&Part::Range {
                     file: cursor.file,
                     from: cursor.at,
-                    to: end,
+                    to: end.byte,
                 }));
             }
             cursor.at = end;
             if last {
                 cursor.file += 1;
-                cursor.at = details.starts.get(cursor.file).copied().unwrap_or_default();
+                cursor.at = match details.starts.get(cursor.file) {
+                    Some(start) => *start,
+                    None => break,
+                };
             }
         }
         Ok(Split {
@@ -150,18 +208,7 @@ impl Source for CsvSource {
         })
     }
 
-    fn slice_of_keys(&self, _: &SourceObject, keys: &[String]) -> Result<Slice, Failure> {
-        Ok(slice(&Part::Keys {
-            keys: keys.to_vec(),
-        }))
-    }
-
-    async fn read(
-        &self,
-        object: &SourceObject,
-        slice: &Slice,
-        budget: usize,
-    ) -> Result<Read, Failure> {
+    fn read(&self, object: &SourceObject, slice: &Slice, budget: usize) -> Result<Read, Failure> {
         let details = details(object)?;
         let part: Part = readable(&slice.0)?;
         let mut parsed = Parsed::new(object.schema.clone(), &self.null);
@@ -199,68 +246,44 @@ impl Source for CsvSource {
         })
     }
 
-    async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
+    fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
         let details = details(object)?;
         let mut records = 0;
         for (file, start) in details.files.iter().zip(&details.starts) {
             let path = files::check(&self.folder, file)?;
-            let broken = |error| unreadable(&path, &error);
-            let mut scan = Scan::new(&path, self.delimiter, *start).map_err(broken)?;
-            while scan.next_end().map_err(broken)?.is_some() {
+            let mut scan = Scan::new(&path, self.delimiter, *start)?;
+            while scan.next_end()?.is_some() {
                 records += 1;
             }
         }
         Ok(records)
     }
-}
 
-impl CsvSource {
-    /// The columns' names, and where the first record begins.
-    fn header(&self, path: &Path) -> Result<(Vec<String>, u64), Failure> {
-        const MARK: &str = "\u{feff}";
-        let invalid = |message: String| {
-            Failure::usage("invalid_header", format!("{}: {message}", path.display()))
-                .hint("the first line names the columns, in UTF-8, each once")
+    /// A guess from the length of the first records.
+    fn estimate(&self, files: &[FileFacts], starts: &[Place]) -> Result<Option<u64>, Failure> {
+        let (Some(file), Some(start)) = (files.first(), starts.first()) else {
+            return Ok(None);
         };
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .delimiter(self.delimiter)
-            .from_path(path)
-            .map_err(|error| invalid(error.to_string()))?;
-        let mut header = ByteRecord::new();
-        if !reader
-            .read_byte_record(&mut header)
-            .map_err(|error| invalid(error.to_string()))?
-        {
-            return Err(invalid("the file is empty".to_owned()));
-        }
-        let mut names = Vec::new();
-        for name in &header {
-            let name =
-                std::str::from_utf8(name).map_err(|_| invalid("a name is not UTF-8".to_owned()))?;
-            let name = name
-                .strip_prefix(MARK)
-                .filter(|_| names.is_empty())
-                .unwrap_or(name);
-            if name.is_empty() || names.iter().any(|known| known == name) {
-                return Err(invalid(format!(
-                    "the name `{name}` is empty or there twice"
-                )));
+        let mut scan = Scan::new(&self.folder.join(&file.name), self.delimiter, *start)?;
+        let (mut records, mut end) = (0, *start);
+        while let Some(next) = scan.next_end()? {
+            (records, end) = (records + 1, next);
+            if records == LOOKED_AT {
+                break;
             }
-            names.push(name.to_owned());
         }
-        Ok((names, reader.position().byte()))
+        let all: u64 = files.iter().map(|file| file.bytes).sum();
+        Ok((records > 0).then(|| all * records / (end.byte - start.byte).max(1)))
     }
 
     /// The end of a slice that begins here, and whether it is the file's last.
-    fn cut(&self, path: &Path, from: u64, sizing: Sizing) -> Result<(u64, bool), Failure> {
-        let broken = |error| unreadable(path, &error);
-        let mut scan = Scan::new(path, self.delimiter, from).map_err(broken)?;
+    fn cut(&self, path: &Path, from: Place, sizing: Sizing) -> Result<(Place, bool), Failure> {
+        let mut scan = Scan::new(path, self.delimiter, from)?;
         let (mut end, mut records) = (from, 0);
-        while let Some(next) = scan.next_end().map_err(broken)? {
+        while let Some(next) = scan.next_end()? {
             end = next;
             records += 1;
-            if records >= sizing.records || end - from >= sizing.bytes as u64 {
+            if records >= sizing.records || end.byte - from.byte >= sizing.bytes as u64 {
                 return Ok((end, false));
             }
         }
@@ -321,9 +344,9 @@ fn column(schema: &Schema, name: &str) -> Result<String, Failure> {
 }
 
 /// Two ranges that tile the one that was too big.
-fn halves(starts: &[u64], file: usize, to: u64) -> Vec<Slice> {
+fn halves(starts: &[Place], file: usize, to: u64) -> Vec<Slice> {
     let middle = starts[starts.len() / 2];
-    [(starts[0], middle), (middle, to)]
+    [(starts[0], middle.byte), (middle, to)]
         .into_iter()
         .map(|(from, to)| slice(&Part::Range { file, from, to }))
         .collect()

@@ -2,6 +2,7 @@
 
 mod csv_source;
 mod files;
+mod header;
 mod parse;
 mod scan;
 

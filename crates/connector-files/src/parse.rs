@@ -13,6 +13,7 @@ use record::Refusal;
 use serde_json::{Map, Value};
 
 use crate::files::unreadable;
+use crate::scan::Place;
 
 /// The records of one range, or of several.
 pub(crate) struct Parsed {
@@ -24,7 +25,7 @@ pub(crate) struct Parsed {
     /// Bytes in memory, about.
     pub(crate) bytes: usize,
     /// Where each record began, in its file.
-    pub(crate) starts: Vec<u64>,
+    pub(crate) starts: Vec<Place>,
 }
 
 impl Parsed {
@@ -49,21 +50,24 @@ impl Parsed {
         &mut self,
         path: &Path,
         delimiter: u8,
-        range: (u64, u64),
+        range: (Place, u64),
         wanted: &dyn Fn(&ByteRecord) -> bool,
     ) -> Result<(), Failure> {
         let (from, to) = range;
         let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        file.seek(SeekFrom::Start(from))
+        file.seek(SeekFrom::Start(from.byte))
             .map_err(|error| unreadable(path, &error))?;
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter)
-            .from_reader(file.take(to - from));
+            .from_reader(file.take(to.saturating_sub(from.byte)));
         let mut record = ByteRecord::new();
         loop {
-            let start = from + reader.position().byte();
+            let start = Place {
+                byte: from.byte + reader.position().byte(),
+                line: from.line + reader.position().line() - 1,
+            };
             let more = reader.read_byte_record(&mut record).map_err(|error| {
                 Failure::retry("unreadable_file", format!("{}: {error}", path.display()))
             })?;
@@ -77,7 +81,7 @@ impl Parsed {
         }
     }
 
-    fn push(&mut self, path: &Path, start: u64, record: &ByteRecord) {
+    fn push(&mut self, path: &Path, start: Place, record: &ByteRecord) {
         let wrong = if record.len() != self.columns.len() {
             Some(Failure::reject(
                 "wrong_column_count",
@@ -102,7 +106,7 @@ impl Parsed {
         };
         if let Some(failure) = wrong {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let key = format!("{file} byte {start}");
+            let key = format!("{file} line {}", start.line_in(path));
             self.rejected
                 .push(Refusal::rejected(key, failure, self.data(record)));
             return;
