@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use api::StartRun;
+use chrono::Utc;
 use connector::{CountScope, LoadPlan, SourceObject, Target, TargetObject};
 use connectors::Connections;
 use mapping::{Mapper, Spec};
@@ -129,6 +130,7 @@ async fn prepare_object(
         key: &source.key,
         target: &described,
         run,
+        began: Utc::now(),
     })?;
     let plan = load_plan(object, &described, &mapper, run);
     target.prepare(&plan).await?;

@@ -6,13 +6,10 @@ use arrow::datatypes::Schema;
 use datafusion_sql::sqlparser::ast::{Expr, Ident, visit_expressions_mut};
 use datafusion_sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion_sql::sqlparser::parser::Parser;
-use datafusion_sql::sqlparser::tokenizer::Token;
+use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 use model::Failure;
 
-/// An expression longer than this is a mistake.
-const LONGEST: usize = 20_000;
-/// Nesting, so that no expression exhausts the stack.
-const DEEPEST: usize = 40;
+use crate::bounds::{self, LONGEST, PARENTHESES, PARSED};
 
 /// Parses an expression; the whole text must be one.
 pub(crate) fn parse(sql: &str) -> Result<Expr, Failure> {
@@ -24,16 +21,27 @@ pub(crate) fn parse(sql: &str) -> Result<Expr, Failure> {
         return Err(invalid(format!("it is longer than {LONGEST} bytes")));
     }
     let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(DEEPEST)
-        .try_with_sql(sql)
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
         .map_err(|error| invalid(error.to_string()))?;
+    if bounds::parentheses(&tokens) > PARENTHESES {
+        return Err(invalid(format!(
+            "its parentheses go deeper than {PARENTHESES}"
+        )));
+    }
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(PARSED)
+        .with_tokens_with_locations(tokens);
     let expr = parser
         .parse_expr()
         .map_err(|error| invalid(error.to_string()))?;
     match parser.peek_token().token {
-        Token::EOF => Ok(expr),
-        other => Err(invalid(format!("`{other}` follows where it should end"))),
+        Token::EOF => {}
+        other => return Err(invalid(format!("`{other}` follows where it should end"))),
+    }
+    match bounds::complaint(&expr) {
+        None => Ok(expr),
+        Some(complaint) => Err(invalid(complaint)),
     }
 }
 

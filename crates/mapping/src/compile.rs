@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
+use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 use model::migration::{
@@ -28,7 +29,12 @@ pub struct Spec<'a> {
     pub key: &'a [String],
     pub target: &'a TargetObject,
     pub run: &'a RunId,
+    /// When the run began: what `now()` is in expressions.
+    pub began: DateTime<Utc>,
 }
+
+/// Expressions nest: to parse and plan them takes more stack than a worker's thread has.
+const STACK: usize = 64 << 20;
 
 /// Where a field's values go.
 struct Place<'a> {
@@ -40,7 +46,15 @@ struct Place<'a> {
 impl Mapper {
     /// Compiles. Every error names the object, the field and the way out.
     pub fn compile(spec: &Spec<'_>) -> Result<Self, Failure> {
-        let compiled = Compiler { spec }.compile();
+        let compiled = std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .name("compile".to_owned())
+                .stack_size(STACK)
+                .spawn_scoped(scope, || Compiler { spec }.compile())
+                .map_err(|error| Failure::retry("no_thread", format!("no thread starts: {error}")))?
+                .join()
+                .map_err(|_| Failure::bug("compiling panicked; the log has the place"))?
+        });
         compiled.map_err(|failure| failure.object(&spec.object.name))
     }
 }
@@ -69,18 +83,10 @@ impl Compiler<'_> {
             .map(|(name, sql)| self.stamp(name, sql).map_err(|failure| failure.field(name)))
             .collect::<Result<Vec<_>, _>>()?;
         let key_fields = self.key_fields(&fields)?;
-        let expressions: Vec<&str> = match &self.spec.object.fields {
-            None => key_fields.iter().map(String::as_str).collect(),
-            Some(written) => key_fields
-                .iter()
-                .filter_map(|key| {
-                    written
-                        .iter()
-                        .find(|(name, _)| name.eq_ignore_ascii_case(key))
-                })
-                .map(|(_, field)| field.expression())
-                .collect(),
-        };
+        let expressions: Vec<&str> = key_fields
+            .iter()
+            .filter_map(|key| self.written(key))
+            .collect();
         let case_folds: Vec<bool> = key_fields
             .iter()
             .map(|key| {
@@ -90,7 +96,13 @@ impl Compiler<'_> {
             .collect();
         // Keys that differ only in case are one key where the target says so; numbers have no case.
         let keeps_case = !case_folds.contains(&true) || !self.key_has_text();
-        let one_to_one = keeps_case && crate::key::is_one_to_one(&expressions, self.spec.key);
+        // So are texts that are the same number, and values that a map makes the same.
+        let keeps_values = fields
+            .iter()
+            .filter(|field| key_fields.contains(field.column.name()))
+            .all(Computed::keeps_values_apart);
+        let one_to_one =
+            keeps_case && keeps_values && crate::key::is_one_to_one(&expressions, self.spec.key);
         let latest = self.spec.object.on_duplicate_key == OnDuplicateKey::KeepLatest;
         let watermark = self.spec.object.watermark.as_deref();
         let ranked_by = watermark
@@ -113,7 +125,7 @@ impl Compiler<'_> {
         if let Field::Lookup(by) = field {
             let mut parent = lookup::parent_key(self.spec.migration, by)?;
             columns::resolve(&mut parent.expr, source)?;
-            let expression = Expression::of(parent.expr, &by.by, source)?;
+            let expression = Expression::of(parent.expr, &by.by, source, self.spec.began)?;
             let place = self.reference(name)?;
             return self.computed(
                 place,
@@ -123,7 +135,7 @@ impl Compiler<'_> {
                 Some(&parent.external_id),
             );
         }
-        let expression = Expression::compile(field.expression(), source)?;
+        let expression = Expression::compile(field.expression(), source, self.spec.began)?;
         match field {
             Field::DeveloperName(_) => {
                 let place = self.reference(name)?;
@@ -227,7 +239,7 @@ impl Compiler<'_> {
                     field: Some(field),
                 };
                 let own = Expr::Identifier(Ident::with_quote('"', name));
-                let expression = Expression::of(own, name, source)?;
+                let expression = Expression::of(own, name, source, self.spec.began)?;
                 self.computed(place, expression, OnNull::Clear, None, None)
                     .map_err(|failure| failure.field(name))
             })
@@ -287,10 +299,21 @@ impl Compiler<'_> {
         } else {
             sql
         };
-        let expression = Expression::compile(sql, &Schema::empty()).map_err(|failure| {
+        let expression = Expression::compile(sql, &Schema::empty(), self.spec.began).map_err(|failure| {
             failure.hint("a stamp is `run_id`, or an expression over constants; a text stands in single quotes within the double ones")
         })?;
         Stamp::new(column, &expression)
+    }
+
+    /// The expression of a field, as it is written or understood.
+    fn written<'b>(&'b self, field: &'b str) -> Option<&'b str> {
+        match &self.spec.object.fields {
+            None => Some(field),
+            Some(fields) => fields
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(field))
+                .map(|(_, field)| field.expression()),
+        }
     }
 
     fn key_has_text(&self) -> bool {

@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, TimeUnit};
 use arrow::util::display::FormatOptions;
 use model::Failure;
 
@@ -18,6 +18,8 @@ pub(crate) enum Conversion {
     Checked,
     /// Texts that are parsed as decimal numbers; they are found by their digits.
     Digits,
+    /// Texts that are parsed as moments; they are found by the digits of their seconds' fraction.
+    Fraction,
 }
 
 impl Conversion {
@@ -48,6 +50,11 @@ impl Conversion {
             (from, DataType::Decimal128(..) | DataType::Decimal256(..)) if from.is_string() => {
                 Ok(Self::Digits)
             }
+            (from, DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_))
+                if from.is_string() =>
+            {
+                Ok(Self::Fraction)
+            }
             (_, DataType::Utf8) if is_plain(from) => Ok(Self::Widening),
             (from, to)
                 if arrow::compute::can_cast_types(from, to) && is_plain(from) && is_plain(to) =>
@@ -71,6 +78,7 @@ impl Conversion {
         let same: Option<BooleanArray> = match self {
             Self::None | Self::Widening => None,
             Self::Digits => return Ok(by_digits(values, converted)),
+            Self::Fraction => return Ok(by_fraction(values, converted)),
             // A text is parsed or it is not; there is no way back that is the same for all.
             Self::Checked if values.data_type().is_string() => None,
             Self::Checked => {
@@ -138,6 +146,40 @@ fn by_digits(values: &ArrayRef, converted: ArrayRef) -> (ArrayRef, Vec<usize>) {
     (converted, bad)
 }
 
+/// Casting a text to a moment cuts its fraction off where the type ends.
+fn by_fraction(values: &ArrayRef, converted: ArrayRef) -> (ArrayRef, Vec<usize>) {
+    let kept = match converted.data_type() {
+        DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit) => {
+            match unit {
+                TimeUnit::Second => 0,
+                TimeUnit::Millisecond => 3,
+                TimeUnit::Microsecond => 6,
+                TimeUnit::Nanosecond => 9,
+            }
+        }
+        _ => usize::MAX,
+    };
+    let texts = cast(values, &DataType::Utf8).ok();
+    let texts = texts
+        .as_ref()
+        .and_then(|texts| texts.as_string_opt::<i32>());
+    let bad = (0..values.len())
+        .filter(|row| values.is_valid(*row))
+        .filter(|row| {
+            let fraction = texts.map_or(usize::MAX, |texts| fraction(texts.value(*row)));
+            converted.is_null(*row) || fraction > kept
+        })
+        .collect();
+    (converted, bad)
+}
+
+/// The digits after the point, without the zeros that say nothing.
+fn fraction(text: &str) -> usize {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    fraction[..digits].trim_end_matches('0').len()
+}
+
 /// A decimal number as sign, whole digits and fraction, without the zeros that say nothing.
 fn digits(text: &str) -> Option<(bool, String, String)> {
     let text = text.trim();
@@ -175,10 +217,8 @@ pub(crate) fn name(data_type: &DataType) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
-    use arrow::datatypes::TimeUnit;
-
     use super::*;
+    use arrow::array::{Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 
     fn bad(values: ArrayRef, to: &DataType) -> Vec<usize> {
         let conversion = Conversion::between(values.data_type(), to).expect("possible");
@@ -217,6 +257,14 @@ mod tests {
             "29.2.2024",
         ]));
         assert_eq!(bad(dates, &DataType::Date32), [1, 2]);
+        let moments: ArrayRef = Arc::new(StringArray::from(vec![
+            "2024-02-29T01:02:03.1234",
+            "2024-02-29 01:02:03.120000",
+            "2024-02-29T01:02:03.001Z",
+            "later",
+        ]));
+        let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+        assert_eq!(bad(moments, &millis), [0, 3]);
     }
 
     #[test]

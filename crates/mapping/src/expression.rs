@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Schema};
+use chrono::{DateTime, Utc};
 use datafusion_common::{DFSchema, DataFusionError};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
@@ -30,22 +31,41 @@ pub(crate) struct BadRow {
 }
 
 impl Expression {
-    /// Compiles SQL over the source's columns.
-    pub(crate) fn compile(sql: &str, source: &Schema) -> Result<Self, Failure> {
+    /// Compiles SQL over the source's columns. `now()` is `began`, in every chunk of a run.
+    pub(crate) fn compile(
+        sql: &str,
+        source: &Schema,
+        began: DateTime<Utc>,
+    ) -> Result<Self, Failure> {
         let mut expr = columns::parse(sql)?;
         columns::resolve(&mut expr, source)?;
-        Self::of(expr, sql, source)
+        Self::of(expr, sql, source, began)
     }
 
     /// Compiles an expression whose names are resolved. `sql` is how it was written.
-    pub(crate) fn of(expr: Expr, sql: &str, source: &Schema) -> Result<Self, Failure> {
-        plan(expr, source).map_err(|error| {
+    pub(crate) fn of(
+        expr: Expr,
+        sql: &str,
+        source: &Schema,
+        began: DateTime<Utc>,
+    ) -> Result<Self, Failure> {
+        let wrong = |error: DataFusionError| {
             Failure::usage(
                 "invalid_expression",
                 format!("`{}` can't be computed: {}", columns::short(sql), plain(&error)),
             )
             .hint("look at the functions' names and the types of their arguments; `cast(x as text)` and the like convert")
-        })
+        };
+        let schema = Arc::new(DFSchema::try_from(source.clone()).map_err(wrong)?);
+        let logical = read(expr, &schema).map_err(wrong)?;
+        if logical.is_volatile() {
+            return Err(Failure::usage(
+                "not_repeatable",
+                format!("`{}` has another value each time", columns::short(sql)),
+            )
+            .hint("a chunk that is read again must come to the same values; compute it from columns of the record, or from `now()`, which is when the run began"));
+        }
+        plan(logical, &schema, source, began).map_err(wrong)
     }
 
     /// The expression's value for each record; null where it failed, with the reason.
@@ -88,29 +108,36 @@ impl Expression {
     }
 }
 
-fn plan(expr: Expr, source: &Schema) -> Result<Expression, DataFusionError> {
-    let schema = Arc::new(DFSchema::try_from(source.clone())?);
+fn read(expr: Expr, schema: &DFSchema) -> Result<datafusion_expr::Expr, DataFusionError> {
     let context = Context::default();
     let options = ParserOptions::new()
         .with_enable_ident_normalization(false)
         .with_map_string_types_to_utf8view(false)
         .with_parse_float_as_decimal(true);
-    let logical = SqlToRel::new_with_options(&context, options).sql_to_expr(
+    SqlToRel::new_with_options(&context, options).sql_to_expr(
         expr,
-        &schema,
+        schema,
         &mut PlannerContext::new(),
-    )?;
+    )
+}
+
+fn plan(
+    logical: datafusion_expr::Expr,
+    schema: &Arc<DFSchema>,
+    source: &Schema,
+    began: DateTime<Utc>,
+) -> Result<Expression, DataFusionError> {
     let info = SimplifyContext::builder()
         .with_schema(schema.clone())
-        .with_current_time()
+        .with_query_execution_start_time(Some(began))
         .build();
     let simplifier = ExprSimplifier::new(info);
-    let coerced = simplifier.coerce(logical, &schema)?;
+    let coerced = simplifier.coerce(logical, schema)?;
     // A constant that can't be computed, as 1/0, fails here; left as it is, it is refused record by record.
     let logical = simplifier.simplify(coerced.clone()).unwrap_or(coerced);
     let physical = create_physical_expr(
         &logical,
-        &schema,
+        schema,
         &ExecutionProps::new(),
         &PhysicalPlanningContext::default(),
     )?;
@@ -153,7 +180,8 @@ mod tests {
 
     fn texts(sql: &str) -> Vec<String> {
         let batch = batch();
-        let expression = Expression::compile(sql, &batch.schema()).expect(sql);
+        let expression =
+            Expression::compile(sql, &batch.schema(), DateTime::UNIX_EPOCH).expect(sql);
         let (values, bad) = expression.evaluate(&batch);
         assert!(bad.is_empty(), "{sql}: {}", bad[0].message);
         (0..values.len())
@@ -185,7 +213,8 @@ mod tests {
     #[test]
     fn one_bad_record_fails_alone() {
         let batch = batch();
-        let expression = Expression::compile("100 / id", &batch.schema()).expect("compiles");
+        let expression = Expression::compile("100 / id", &batch.schema(), DateTime::UNIX_EPOCH)
+            .expect("compiles");
         let (values, bad) = expression.evaluate(&batch);
         assert_eq!(values.as_primitive::<Int64Type>().value(0), 14);
         assert_eq!(bad.iter().map(|bad| bad.row).collect::<Vec<_>>(), [2]);
@@ -207,7 +236,8 @@ mod tests {
             "id in (select 1)",
             "t.id",
         ] {
-            assert!(Expression::compile(sql, &schema).is_err(), "{sql}");
+            let compiled = Expression::compile(sql, &schema, DateTime::UNIX_EPOCH);
+            assert!(compiled.is_err(), "{sql}");
         }
     }
 }

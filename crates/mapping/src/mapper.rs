@@ -316,6 +316,12 @@ impl Mapper {
 }
 
 impl Computed {
+    /// Different values of the expression stay different in the field.
+    pub(crate) fn keeps_values_apart(&self) -> bool {
+        let parses = self.expression.data_type.is_string() && !self.column.data_type().is_string();
+        self.values.is_none() && !parses
+    }
+
     /// The field's values; where a record can't have one, a null and the first reason that is found.
     fn compute(
         &self,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use connector::{LoadPlan, SourceObject};
 use control::Control;
 use model::migration::Migration;
@@ -30,6 +31,7 @@ pub struct PinnedRun {
     pub migration: Migration,
     pub objects: HashMap<String, PinnedObject>,
     pub scheduler_run_id: Option<String>,
+    pub began: DateTime<Utc>,
 }
 
 impl PinnedRun {
@@ -81,6 +83,7 @@ impl Catalog {
             id: id.clone(),
             migration: Migration::parse(&run.file, &run.migration)?,
             scheduler_run_id: run.scheduler_run_id,
+            began: run.created_at,
             objects: objects
                 .into_iter()
                 .map(|object| {

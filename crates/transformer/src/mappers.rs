@@ -69,6 +69,7 @@ impl Mappers {
             key: &pinned.source.key,
             target: &pinned.plan.target,
             run: &run.id,
+            began: run.began,
         })?;
         let mut lasting = true;
         let mut duplicates = None;
