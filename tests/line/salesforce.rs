@@ -111,6 +111,36 @@ async fn people(sqlite: &Path) -> Vec<String> {
     people
 }
 
+/// Accounts by insert, with a field that carries our key.
+const ACCOUNTS: &str = "  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c, \
+    fields: { Legacy_Key__c: \"'K' || id\", Name: name } }\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_an_org_takes_for_null_is_rejected_alone() {
+    let mut stage = Stage::new().await;
+    stage
+        .execute(
+            "source",
+            "create table accounts (id bigint primary key, name text);
+             insert into accounts values (1, 'One'), (2, '#N/A'), (3, 'Three')",
+        )
+        .await;
+    let org = org(&mut stage, Duration::from_millis(50)).await;
+    stage.start_all();
+    let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
+    let run = stage.run(&into_org(source, ACCOUNTS)).await;
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert!(view.balanced && view.over_limit, "{view:?}");
+    let sql = "select record_key || ' ' || fate || ' ' || error_code || ' ' || error_fields from failed_records";
+    let rejected = stage.texts("control", sql).await;
+    assert_eq!(rejected, ["2 rejected unsendable_value Name"]);
+    assert_eq!(
+        held(&org, "Account", &["Legacy_Key__c", "Name"]),
+        ["K1|One", "K3|Three"]
+    );
+    org.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_followed_to_its_end_by_another_loader() {
     let mut stage = Stage::new().await;
@@ -123,14 +153,8 @@ async fn a_job_is_followed_to_its_end_by_another_loader() {
         .await;
     let org = org(&mut stage, Duration::from_secs(2)).await;
     stage.start_all();
-    let objects = "  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c, \
-                   fields: { Legacy_Key__c: \"'K' || id\", Name: name } }\n";
-    let run = stage
-        .run(&into_org(
-            "{ kind: postgres, url: \"${SOURCE_URL}\" }",
-            objects,
-        ))
-        .await;
+    let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
+    let run = stage.run(&into_org(source, ACCOUNTS)).await;
     let uploaded = async || {
         let jobs = stage
             .texts(

@@ -15,8 +15,15 @@ pub trait Jobs: Send + Sync {
     /// Bytes that one job may hold.
     fn capacity(&self) -> usize;
 
-    /// The records as the target wants them, without a header.
+    /// The records as the target wants them, without a header. One that can't be sent fails it, as `RejectRecord`: `unsendable` has them all.
     fn encode(&self, plan: &LoadPlan, records: &RecordBatch) -> Result<Bytes, Failure>;
+
+    /// The records that can't be sent as they are, by their rows, each with the reason.
+    fn unsendable(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+    ) -> Result<Vec<(usize, Failure)>, Failure>;
 
     /// The records of results that are to be sent again, as the target wants them, without a header.
     fn encode_again(&self, plan: &LoadPlan, records: &[Sent]) -> Result<Bytes, Failure>;

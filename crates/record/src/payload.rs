@@ -1,11 +1,12 @@
 //! A chunk between extractor, transformer and loader.
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use model::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{decode_batch, encode_batch, join_parts, split_parts, unreadable};
-use crate::{Journey, Refusal};
+use crate::{Journey, Refusal, meta, record_json};
 
 /// Records still on their way, and those already refused; together all that was extracted.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,26 @@ struct Head {
 }
 
 impl Payload {
+    /// Rejects some of the records, by their rows.
+    pub fn reject(mut self, rejected: Vec<(usize, Failure)>) -> Result<Self, Failure> {
+        let broken = |error| Failure::bug(format!("a payload does not hold together: {error}"));
+        let keys = self
+            .records
+            .column_by_name(meta::KEY_COLUMN)
+            .and_then(|column| column.as_string_opt::<i32>())
+            .ok_or_else(|| Failure::bug("a mapped batch has no column of source keys"))?;
+        let mut kept = vec![true; self.records.num_rows()];
+        for (row, failure) in rejected {
+            kept[row] = false;
+            let data = record_json(&self.records, row);
+            let refusal = Refusal::rejected(keys.value(row), failure, data);
+            self.refusals.push(refusal);
+        }
+        let kept = BooleanArray::from(kept);
+        self.records = filter_record_batch(&self.records, &kept).map_err(broken)?;
+        Ok(self)
+    }
+
     pub fn encode(&self) -> Result<Vec<u8>, Failure> {
         let head = serde_json::to_vec(&Head {
             journey: self.journey.clone(),

@@ -12,20 +12,12 @@ use record::meta;
 use crate::columns::{Column, columns};
 use crate::key::{self, KeyForm};
 
-use cell::{Unsendable, cell};
+use cell::{Cell, Unsendable, cell};
 
 /// The records as rows, without a header.
 pub(crate) fn encode(plan: &LoadPlan, batch: &RecordBatch) -> Result<Bytes, Failure> {
     let columns = columns(plan)?;
-    let cells = columns
-        .iter()
-        .map(|column| {
-            let index = column.index_in(batch)?;
-            let field = batch.schema_ref().field(index);
-            cell(field, batch.column(index)).map_err(|failure| failure.field(column.written()))
-        })
-        .collect::<Result<Vec<_>, Failure>>()
-        .map_err(|failure| failure.object(&plan.object))?;
+    let cells = cells(plan, &columns, batch)?;
     let mut rows = Rows::new();
     let mut text = String::new();
     for row in 0..batch.num_rows() {
@@ -37,6 +29,40 @@ pub(crate) fn encode(plan: &LoadPlan, batch: &RecordBatch) -> Result<Bytes, Fail
         rows.end()?;
     }
     rows.finish()
+}
+
+/// The rows that can't be sent, each with the first reason.
+pub(crate) fn unsendable(
+    plan: &LoadPlan,
+    batch: &RecordBatch,
+) -> Result<Vec<(usize, Failure)>, Failure> {
+    let columns = columns(plan)?;
+    let cells = cells(plan, &columns, batch)?;
+    let mut text = String::new();
+    let mut reason = |row: usize| {
+        cells.iter().zip(&columns).find_map(|(cell, column)| {
+            text.clear();
+            let reason = cell(row, &mut text).err()?;
+            Some((row, refuse(plan, batch, column, row, &reason)))
+        })
+    };
+    Ok((0..batch.num_rows()).filter_map(&mut reason).collect())
+}
+
+fn cells<'a>(
+    plan: &LoadPlan,
+    columns: &[Column<'_>],
+    batch: &'a RecordBatch,
+) -> Result<Vec<Cell<'a>>, Failure> {
+    columns
+        .iter()
+        .map(|column| {
+            let index = column.index_in(batch)?;
+            let field = batch.schema_ref().field(index);
+            cell(field, batch.column(index)).map_err(|failure| failure.field(column.written()))
+        })
+        .collect::<Result<Vec<_>, Failure>>()
+        .map_err(|failure| failure.object(&plan.object))
 }
 
 /// Rows of results as they were sent, without a header.
@@ -295,6 +321,7 @@ mod tests {
             failure.to_string(),
             "object contacts, field LastName, key k2: the text `#N/A` can't be sent: it would clear the field"
         );
+        assert_eq!(unsendable(&plan, &batch).unwrap(), [(1, failure)]);
     }
 
     #[test]

@@ -36,6 +36,14 @@ impl Jobs for SalesforceJobs {
         csv_encode::encode(plan, records)
     }
 
+    fn unsendable(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        csv_encode::unsendable(plan, records)
+    }
+
     fn encode_again(&self, plan: &LoadPlan, records: &[Sent]) -> Result<Bytes, Failure> {
         csv_encode::encode_again(plan, records)
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Attempt, ChunkRef, Envelope, Failure, Kind, Report, RunId};
+use model::{Attempt, ChunkRef, Envelope, Failure, FailureKind, Kind, Report, RunId};
 use queue::{Delivery, Queue};
 use record::Payload;
 use service::Stage;
@@ -138,13 +138,20 @@ impl Desk {
     }
 
     async fn prepare(&self, envelope: &Envelope) -> Result<(Manifest, Bytes), Failure> {
-        let payload = Payload::decode(&envelope.body)?;
+        let mut payload = Payload::decode(&envelope.body)?;
         let plan = self
             .plan(&envelope.chunk.run, &envelope.chunk.object)
             .await?;
         let target = self.target().await?;
         let jobs = jobs_of(target.as_ref())?;
-        let part = jobs.encode(&plan, &payload.records)?;
+        let part = match jobs.encode(&plan, &payload.records) {
+            Err(failure) if failure.kind == FailureKind::RejectRecord => {
+                let unsendable = jobs.unsendable(&plan, &payload.records)?;
+                payload = payload.reject(unsendable)?;
+                jobs.encode(&plan, &payload.records)?
+            }
+            part => part?,
+        };
         if part.len() > jobs.capacity() {
             return Err(
                 Failure::chunk("chunk_too_large", "the chunk is larger than a job may be")
