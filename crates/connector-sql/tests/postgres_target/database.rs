@@ -1,6 +1,7 @@
 //! A database of its own for each test, and the little that a load needs around it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -60,6 +61,31 @@ impl Database {
             .execute(&mut connection)
             .await
             .expect(sql);
+    }
+
+    /// Locks a table for as long as the connection is held.
+    pub(crate) async fn lock(&self, table: &str) -> PgConnection {
+        let mut connection = self.connect().await;
+        let sql = format!("begin; lock table {table} in access exclusive mode");
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .expect("locked");
+        connection
+    }
+
+    /// Waits until a query says yes.
+    pub(crate) async fn until(&self, sql: &'static str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut connection = self.connect().await;
+        while !sqlx::query_scalar::<_, bool>(sql)
+            .fetch_one(&mut connection)
+            .await
+            .expect(sql)
+        {
+            assert!(Instant::now() < deadline, "it never came to be: {sql}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Every row as text, as a multiset.

@@ -4,4 +4,5 @@
 mod claims;
 mod database;
 mod fences;
+mod trouble;
 mod writes;

@@ -5,8 +5,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int8Type,
     Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time32MillisecondType,
-    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    Time32SecondType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
 };
 use model::Failure;
 
@@ -174,6 +174,7 @@ fn writer<'a>(column: &'a ArrayRef, form: TextForm) -> Result<Writer<'a>, Failur
                 Ok(())
             })
         }
+        DataType::Time32(TimeUnit::Second) => moments!(column, Time32SecondType, 1_000_000, 0),
         DataType::Time32(TimeUnit::Millisecond) => {
             moments!(column, Time32MillisecondType, 1_000, 0)
         }

@@ -48,26 +48,32 @@ impl PostgresTarget {
                 continue;
             }
             self.run(transaction, "savepoint stretch").await?;
-            match self.stretch(transaction, &sql, from, to).await {
+            let refused = match self.stretch(transaction, &sql, from, to).await {
+                // An insert tells of all its rows, or of none where the table did not take them all.
+                Ok(fates) if fates.is_empty() && plan.operation == Operation::Insert => {
+                    let (code, message) = kept_out();
+                    Refused {
+                        code: code.to_owned(),
+                        message: message.to_owned(),
+                        fields: Vec::new(),
+                    }
+                }
                 Ok(fates) => {
                     self.run(transaction, "release savepoint stretch").await?;
                     applied.fates.extend(fates);
+                    continue;
                 }
-                Err(error) => {
-                    let Some(refused) = record_error(&error) else {
-                        return Err(self.failure(&error));
-                    };
-                    self.run(transaction, "rollback to savepoint stretch")
-                        .await?;
-                    if to - from == 1 {
-                        applied.refused.insert(from, refused);
-                    } else {
-                        let middle = from + (to - from) / 2;
-                        // The earlier half first: records of one chunk may stand on one another.
-                        open.push((middle, to));
-                        open.push((from, middle));
-                    }
-                }
+                Err(error) => record_error(&error).ok_or_else(|| self.failure(&error))?,
+            };
+            self.run(transaction, "rollback to savepoint stretch")
+                .await?;
+            if to - from == 1 {
+                applied.refused.insert(from, refused);
+            } else {
+                let middle = from + (to - from) / 2;
+                // The earlier half first: records of one chunk may stand on one another.
+                open.push((middle, to));
+                open.push((from, middle));
             }
         }
         Ok(applied)
@@ -172,7 +178,8 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
         Operation::Insert => format!(
             "with written as (insert into {table} ({names}) select {values} from {STAGE} s where {stretch} order by s.stevedore_row returning 1), \
                   counted as (select count(*) from written) \
-             select s.stevedore_row, 'created' from {STAGE} s, counted where {stretch}"
+             select s.stevedore_row, 'created' from {STAGE} s, counted \
+             where {stretch} and counted.count = (select count(*) from {STAGE} s where {stretch})"
         ),
         Operation::Upsert => {
             let key: Vec<String> = plan.key.iter().map(|name| quote::name(name)).collect();
@@ -184,11 +191,17 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
                     assignments(&|column| format!("excluded.{}", column.quoted()))
                 ),
             };
+            // With nothing to change, what is there stays, and is not returned.
+            let unreturned = if changed.is_empty() {
+                "left join"
+            } else {
+                "join"
+            };
             format!(
                 "with written as (insert into {table} as t ({names}) select {values} from {STAGE} s where {stretch} order by s.stevedore_row \
                      on conflict ({key}) do {update} returning {returned}, (t.xmax = 0) as stevedore_created) \
                  select s.stevedore_row, case when w.stevedore_created is null then 'unchanged' when w.stevedore_created then 'created' else 'updated' end \
-                 from {STAGE} s left join written w on {on} where {stretch}",
+                 from {STAGE} s {unreturned} written w on {on} where {stretch}",
                 returned = plan
                     .key
                     .iter()
@@ -208,6 +221,14 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
             matched("t"),
         ),
     }
+}
+
+/// What is said of a record that the table did not take, and raised no error for.
+pub(super) fn kept_out() -> (&'static str, &'static str) {
+    (
+        "not_written",
+        "the table did not take the record under its key: a trigger or rule of its own kept it out, or changed it",
+    )
 }
 
 /// An error that is about records, and not about the database: a constraint, a value, or what a trigger raised.

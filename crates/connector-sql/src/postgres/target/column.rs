@@ -68,6 +68,12 @@ fn text(base: &str, target: &TargetField) -> (TextForm, String, Option<String>) 
         "numeric" => (TextForm::Numeric, "numeric".to_owned(), None),
         // The table's own type, so that labels go straight in.
         _ if target.values.is_some() => (TextForm::Plain, target.native.clone(), None),
+        // A cast to `bit` cuts off what is longer than one; the assignment refuses it.
+        "bit" => (
+            TextForm::Plain,
+            "text".to_owned(),
+            Some("bit varying".to_owned()),
+        ),
         other => (TextForm::Plain, "text".to_owned(), Some(other.to_owned())),
     }
 }

@@ -1,5 +1,6 @@
 //! What a table is: its columns, what each must be given, and the keys by which its rows are found.
 
+use arrow::datatypes::{DataType, TimeUnit};
 use connector::{TargetField, TargetObject};
 use model::Failure;
 use sqlx::Row;
@@ -32,7 +33,8 @@ const COLUMNS: &str = "
         pg_catalog.format_type(i.oid, null) as item_cast,
         case when t.typtype = 'e' then
             array(select enumlabel::text from pg_catalog.pg_enum where enumtypid = t.oid order by enumsortorder) end as labels,
-        case when t.typname in ('varchar', 'bpchar') and b.modifier > 4 then b.modifier - 4 end as max_length
+        case when t.typname in ('varchar', 'bpchar') and b.modifier > 4 then b.modifier - 4
+            when t.typname = 'char' then 1 end as max_length
     from base b
     join pg_catalog.pg_attribute a on a.attrelid = $1::text::regclass and a.attnum = b.attnum
     join pg_catalog.pg_type t on t.oid = b.oid and t.typtype <> 'd'
@@ -170,8 +172,8 @@ impl PostgresTarget {
         let max_length: Option<i32> = self.get(row, "max_length")?;
         Ok(TargetField {
             // A type that has no exact form is only a trouble for those who would write it; text that the database parses stands for it.
-            data_type: carried.map_or(arrow::datatypes::DataType::Utf8, |carried| {
-                carried.data_type
+            data_type: carried.map_or(DataType::Utf8, |carried| {
+                within_precision(carried.data_type, modifier)
             }),
             native: self.get(row, "native")?,
             nullable: !not_null,
@@ -198,5 +200,19 @@ impl PostgresTarget {
         T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
         row.try_get(column).map_err(|error| self.failure(&error))
+    }
+}
+
+/// A time with fewer digits than PostgreSQL's own would be rounded to them without a word. The unit that holds no more than they do says so before.
+fn within_precision(data_type: DataType, digits: i32) -> DataType {
+    let unit = match digits {
+        0..=2 => TimeUnit::Second,
+        3..=5 => TimeUnit::Millisecond,
+        _ => return data_type,
+    };
+    match data_type {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(unit, zone),
+        DataType::Time64(_) => DataType::Time32(unit),
+        other => other,
     }
 }

@@ -9,7 +9,7 @@ use model::migration::Operation;
 use model::{Failure, Fate};
 use record::{Checksum, Outcome, Payload, Refusal, meta, record_json};
 
-use super::apply::{Applied, Refused, record_error};
+use super::apply::{Applied, Refused, kept_out, record_error};
 use super::claim::Claimed;
 use super::column::Column;
 use super::stage::CopyError;
@@ -70,7 +70,7 @@ impl PostgresTarget {
         Ok(applied)
     }
 
-    /// Inserts by COPY into the table itself. None when a record is at fault: which one, staging finds out.
+    /// Inserts by COPY into the table itself. None when a record is at fault, or kept out by the table: which one, staging finds out.
     async fn straight_in(
         &self,
         transaction: &mut Transaction,
@@ -83,16 +83,18 @@ impl PostgresTarget {
         let copied = self.copy(transaction, &table, columns, batch, false).await;
         let checked = match copied {
             Err(error) => Err(error),
-            Ok(unwritable) => {
+            Ok(copied) => {
                 sqlx::raw_sql("set constraints all immediate; set constraints all deferred")
                     .execute(&mut **transaction)
                     .await
-                    .map(|_| unwritable)
+                    .map(|_| copied)
                     .map_err(CopyError::Database)
             }
         };
         match checked {
-            Ok(unwritable) => {
+            Ok((taken, unwritable))
+                if taken + unwritable.len() as u64 == batch.num_rows() as u64 =>
+            {
                 self.run(transaction, "release savepoint straight_in")
                     .await?;
                 let refused = refused(unwritable, batch);
@@ -103,10 +105,10 @@ impl PostgresTarget {
                 Ok(Some(Applied { fates, refused }))
             }
             Err(CopyError::Ours(failure)) => Err(failure),
-            Err(CopyError::Database(error)) => {
-                if record_error(&error).is_none() {
-                    return Err(self.failure(&error));
-                }
+            Err(CopyError::Database(error)) if record_error(&error).is_none() => {
+                Err(self.failure(&error))
+            }
+            Ok(_) | Err(CopyError::Database(_)) => {
                 self.run(transaction, "rollback to savepoint straight_in")
                     .await?;
                 Ok(None)
@@ -176,11 +178,7 @@ fn outcome(plan: &LoadPlan, payload: Payload, mut applied: Applied) -> Result<Ou
             outcome.ledger.push(keys.value(row), id, *fate, checksum);
             continue;
         }
-        let why = why.unwrap_or_else(|| Refused {
-            code: "not_found".to_owned(),
-            message: "the target has no record of this key".to_owned(),
-            fields: plan.key.clone(),
-        });
+        let why = why.unwrap_or_else(|| not_there(plan));
         let refusal = Refusal {
             key: keys.value(row).to_owned(),
             fate: Fate::Failed,
@@ -192,4 +190,17 @@ fn outcome(plan: &LoadPlan, payload: Payload, mut applied: Applied) -> Result<Ou
         outcome.refuse(refusal, checksum);
     }
     Ok(outcome)
+}
+
+/// Why the statement did not return a record.
+fn not_there(plan: &LoadPlan) -> Refused {
+    let (code, message) = match plan.operation {
+        Operation::Insert | Operation::Upsert => kept_out(),
+        _ => ("not_found", "the target has no record of this key"),
+    };
+    Refused {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        fields: plan.key.clone(),
+    }
 }

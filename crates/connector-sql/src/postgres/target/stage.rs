@@ -12,7 +12,7 @@ use crate::postgres::copy::encode::{TextForm, Unwritable, encode};
 pub(super) const STAGE: &str = "pg_temp.stevedore_stage";
 
 impl PostgresTarget {
-    /// Copies the records in, and returns those that can't be written.
+    /// Copies the records in, and tells how many the table took, and which can't be written.
     pub(super) async fn copy(
         &self,
         transaction: &mut Transaction,
@@ -20,7 +20,7 @@ impl PostgresTarget {
         columns: &[Column],
         batch: &RecordBatch,
         numbered: bool,
-    ) -> Result<Vec<Unwritable>, CopyError> {
+    ) -> Result<(u64, Vec<Unwritable>), CopyError> {
         let forms: Vec<(usize, TextForm)> = columns
             .iter()
             .map(|column| (column.place, column.form))
@@ -42,8 +42,8 @@ impl PostgresTarget {
             }
             copy.finish().await
         };
-        copied.await.map_err(CopyError::Database)?;
-        Ok(unwritable)
+        let taken = copied.await.map_err(CopyError::Database)?;
+        Ok((taken, unwritable))
     }
 
     pub(super) async fn stage(
@@ -64,7 +64,7 @@ impl PostgresTarget {
         );
         self.run(transaction, &sql).await?;
         let staged = self.copy(transaction, STAGE, columns, batch, true).await;
-        let unwritable = staged.map_err(|error| match error {
+        let (_, unwritable) = staged.map_err(|error| match error {
             CopyError::Ours(failure) => failure,
             CopyError::Database(error) => self.failure(&error),
         })?;
