@@ -83,19 +83,9 @@ async fn of_two_coordinators_one_leads_and_the_other_takes_over() {
     stage.start_all();
     let run = stage.run(&migration(BOTH)).await;
     stage.until_done(&run, 5).await;
-    let address = stage.address.clone();
-    let second = format!(
-        "127.0.0.1:{}",
-        address
-            .rsplit(':')
-            .next()
-            .and_then(|p| p.parse::<u16>().ok())
-            .map_or(0, |p| p ^ 1)
-    );
-    stage.set("STEVEDORE__API__LISTEN", &second);
+    stage.move_api();
     stage.start("coordinator-2");
     stage.kill("coordinator");
-    stage.address = second;
     let view = stage.until_status(&run, RunStatus::Completed).await;
     assert!(view.balanced);
     stage.assert_equal("things", "keyed").await;

@@ -102,6 +102,13 @@ impl Stage {
         command
     }
 
+    /// Has the coordinators that are started from now on listen elsewhere, and asks there.
+    pub(crate) fn move_api(&mut self) {
+        self.address = format!("127.0.0.1:{}", free_port());
+        let address = self.address.clone();
+        self.set("STEVEDORE__API__LISTEN", &address);
+    }
+
     /// Starts a service, under the role's name or, where there are several of it, another.
     pub(crate) fn start(&mut self, name: &str) {
         let role = name.split('-').next().unwrap_or(name);

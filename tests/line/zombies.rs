@@ -1,4 +1,4 @@
-//! A loader that freezes with chunks in hand for longer than their leases, and wakes up when others have split and written them.
+//! Services that freeze in the middle of their work, and wake up when others have done it: they change nothing any more.
 
 use model::RunStatus;
 
@@ -106,4 +106,35 @@ async fn inserting_and_frozen_before_its_claim() {
 #[tokio::test(flavor = "multi_thread")]
 async fn inserting_and_frozen_before_its_commit() {
     wakes_up_late(BEFORE_THE_COMMIT, INSERT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_that_froze_and_woke_changes_nothing() {
+    let mut stage = Stage::new().await;
+    fill(&stage, 20_000).await;
+    stage.start_all();
+    let run = stage.run(&migration(UPSERT)).await;
+    stage.until_done(&run, 5).await;
+    stage.signal("coordinator", "STOP");
+    stage.move_api();
+    stage.start("coordinator-2");
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert!(view.balanced, "{view:?}");
+    let state = async || {
+        let chunks = "select c::text from chunks c";
+        let runs = "select r::text from runs r";
+        let mut state = stage.texts("control", chunks).await;
+        state.extend(stage.texts("control", runs).await);
+        state.sort();
+        state
+    };
+    let before = state().await;
+    stage.signal("coordinator", "CONT");
+    stage
+        .until("the first coordinator has come to its senses", async || {
+            stage.log("coordinator").contains("leads no more")
+        })
+        .await;
+    assert_eq!(state().await, before);
+    stage.assert_equal("things", "keyed").await;
 }

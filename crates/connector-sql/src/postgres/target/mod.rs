@@ -71,9 +71,9 @@ impl PostgresTarget {
             }
             error => failure::while_connecting(&error, &self.name, &self.place),
         })?;
-        // Text is parsed and shown in one way, whatever the database is set to.
+        // Text is parsed and shown in one way, whatever the database is set to. We are never idle for long: a loader that is does not hold its locks for ever.
         let settings = "set local datestyle = 'ISO, MDY'; set local timezone = 'UTC'; set local intervalstyle = 'postgres'; \
-                        set local lock_timeout = '60s'; set local idle_in_transaction_session_timeout = 0;";
+                        set local lock_timeout = '60s'; set local idle_in_transaction_session_timeout = '5min';";
         self.run(&mut transaction, settings).await?;
         Ok(transaction)
     }
