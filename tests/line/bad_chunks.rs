@@ -74,6 +74,29 @@ async fn a_chunk_too_large_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_grows_too_large_on_the_way_fails_at_once() {
+    let mut stage = Stage::new().await;
+    let table = "create table numbers (id bigint primary key)";
+    let rows = "insert into numbers select generate_series(1, 200)";
+    stage
+        .execute("source", &format!("{table}; {rows}; analyze numbers"))
+        .await;
+    stage.execute("target", table).await;
+    // Enough for the numbers, and not for the checksums that are added to them.
+    stage.set("STEVEDORE__CHUNKS__BODY_LIMIT", "3000");
+    stage.start_all();
+    let objects =
+        "  - { name: numbers, from: { table: numbers }, to: numbers, operation: upsert }\n";
+    let run = stage.run(&migration(objects)).await;
+    stage.until_status(&run, RunStatus::Failed).await;
+    let failed =
+        "select error_code || ' at attempt ' || attempt from chunks where state = 'failed'";
+    let failed = stage.texts("control", failed).await;
+    assert_eq!(failed, ["message_too_large at attempt 1"]);
+    assert!(stage.rows("target", "numbers").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_becomes_impossible_on_the_way_is_rejected_alone() {
     let mut stage = Stage::new().await;
     fill(&stage, 6_000).await;

@@ -122,7 +122,8 @@ impl Default for ChunkSettings {
         Self {
             records: 20_000,
             bytes: 8 << 20,
-            body_limit: 64 << 20,
+            // What RabbitMQ 4 takes unless it is told otherwise.
+            body_limit: 16 << 20,
             window_per_loader: 8,
             concurrency: 2,
             lease_seconds: 30,

@@ -120,7 +120,13 @@ impl<H: Handler> Worker<H> {
     /// Does what is to be done before the message may be acknowledged. Fails only when the line itself can't be reached.
     async fn settle(&self, line: &Line, envelope: &Envelope) -> Result<(), Failure> {
         let next = self.follow_up(line, envelope).await?;
-        publish(line, next).await
+        match publish(line, next).await {
+            // What no broker takes, none will take later: a message too large.
+            Err(failure) if failure.kind == FailureKind::FailChunk => {
+                publish(line, vec![refusal(envelope, failure)?]).await
+            }
+            published => published,
+        }
     }
 
     /// What is to be published before the message may be acknowledged. Fails only when the line itself can't be reached.
