@@ -7,6 +7,7 @@ mod bad_input;
 mod chinook;
 mod crashes;
 mod duplicates;
+mod embedded;
 mod files;
 mod retrying;
 mod salesforce;

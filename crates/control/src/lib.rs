@@ -6,6 +6,7 @@ mod db;
 mod dispatch;
 mod error;
 mod failures;
+mod inherit;
 mod job;
 mod jobs;
 mod keys;

@@ -124,6 +124,8 @@ async fn serve(settings: Settings, folder: &Path, want: Want) -> Result<(Line, C
     let url = format!("http://{address}");
     // Who only looks is gone in a moment, and must not be joined.
     if want == Want::Work {
+        // The lock is ours: who had work in hand here is gone.
+        line.control.inherit().await?;
         line::start(&line, &connections, &Role::ALL);
         let sign = Sign {
             url: url.clone(),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use control::{Control, Error, JobChunk, JobState, NewJob, StoredJob, Verdict};
+use control::{Control, Error, JobChunk, JobState, NewJob, StoredJob, TakenLease, Verdict};
 use model::{Attempt, ChunkNumber, Failure};
 
 use crate::bed::{Bed, on_both};
@@ -12,6 +12,7 @@ use crate::fixture::{Fixture, MINUTE, NOW, books, eventually, new_run, object, s
 on_both!(
     chunks_are_dispatched_in_order_and_within_the_limit,
     what_is_handed_back_waits_for_its_delay,
+    what_a_dead_process_had_in_hand_is_inherited,
     all_of_a_run_is_handed_back,
     racing_dispatches_give_no_attempt_twice,
     two_racing_leaders_give_no_attempt_twice,
@@ -76,6 +77,24 @@ async fn what_is_handed_back_waits_for_its_delay(bed: &Bed) {
     assert_eq!(f.dispatch(bed, 1).await[0].attempt, Attempt(2));
     assert!(back(2, NOW).await.unwrap());
     assert_eq!(f.dispatch(bed, 1).await[0].attempt, Attempt(3));
+}
+
+async fn what_a_dead_process_had_in_hand_is_inherited(bed: &Bed) {
+    let f = Fixture::planned(bed, 3).await;
+    f.dispatch(bed, 2).await;
+    let (chunk, first) = (f.chunk(1), Attempt(1));
+    let lease = bed
+        .control
+        .take_lease(&chunk, first, "loading", "dead", MINUTE);
+    assert_eq!(lease.await.unwrap(), TakenLease::Taken);
+    assert_eq!(bed.control.lead("next", MINUTE).await.unwrap(), None);
+    bed.control.inherit().await.unwrap();
+    assert_eq!(bed.value("select count(*) from leases").await, "0");
+    assert_eq!(bed.control.in_flight(&f.run).await.unwrap(), 0);
+    let term = bed.control.lead("next", MINUTE).await.unwrap().unwrap();
+    assert!(term > f.term);
+    let late = bed.control.give_back_all(f.term, &f.run).await;
+    assert!(matches!(late, Err(Error::Deposed(_))), "{late:?}");
 }
 
 async fn all_of_a_run_is_handed_back(bed: &Bed) {
