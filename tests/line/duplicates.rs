@@ -70,3 +70,53 @@ async fn one_record_of_each_target_key_is_moved() {
     assert_eq!(fates("skip"), (kept, 0, all - kept));
     assert_eq!(fates("keep_latest"), (kept, 0, all - kept));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_one_target_key_are_merged_across_chunks() {
+    let mut stage = Stage::new().await;
+    // Each code has three records, far apart; each of them has a value that another lacks.
+    stage
+        .execute(
+            "source",
+            "create table people (id bigint primary key, code text, changed bigint, name text, phone text, city text);
+             insert into people select n, 'C' || n % 500, (n * 7919) % 100003, case when n % 3 = 0 then 'name ' || n end,
+                 case when n % 3 = 1 then 'phone ' || n end, case when n % 7 < 3 then 'city ' || n end from generate_series(1, 1500) n;
+             insert into people values (2000, 'ALONE', 1, null, 'a', null);
+             analyze people",
+        )
+        .await;
+    let table = "create table people (code text primary key, id bigint, name text not null, phone text, city text)";
+    stage.execute("target", table).await;
+    stage.start_all();
+    let objects = "  - { name: people, from: { table: people }, watermark: changed, to: people, operation: upsert, external_id: code,
+      on_duplicate_key: merge, fields: { code: code, id: id, name: name, phone: phone, city: city } }\n";
+    let file = migration(objects) + "limits: { accept_failed: 1001 }\n";
+    let run = stage.run(&file).await;
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert!(view.balanced && !view.over_limit, "{view:?}");
+    let latest = |column: &str| {
+        format!(
+            "(array_agg({column} order by changed desc) filter (where {column} is not null))[1]"
+        )
+    };
+    let sql = format!(
+        "select row(code, (array_agg(id order by changed desc))[1], {}, {}, {})::text from people where code <> 'ALONE' group by code",
+        latest("name"),
+        latest("phone"),
+        latest("city")
+    );
+    let mut expected = stage.texts("source", &sql).await;
+    expected.sort();
+    assert_eq!(stage.rows("target", "people").await, expected);
+    let books = view.objects[0].books;
+    assert_eq!(
+        (books.created, books.skipped, books.rejected),
+        (500, 1_000, 1)
+    );
+    let refused =
+        "select record_key || ' ' || error_code from failed_records where fate = 'rejected'";
+    assert_eq!(
+        stage.texts("control", refused).await,
+        ["2000 required_field_missing"]
+    );
+}

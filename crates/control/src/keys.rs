@@ -1,5 +1,7 @@
 //! Duplicates of the target key over a whole object: every chunk's keys are stored as hashes, then those that occur once are thrown away.
 
+use std::collections::BTreeSet;
+
 use model::{ChunkNumber, ChunkRef, RunId};
 
 use crate::db::{Row, args, list};
@@ -98,6 +100,30 @@ impl Control {
             "select 1 as repeated from target_keys k where k.run_id = $1 and k.object = $2 and {REPEATED} limit 1"
         );
         Ok(self.db.read_one(&sql, args![run, object]).await?.is_some())
+    }
+
+    /// The source keys of all records that have the same target key as one of these, up to `most`; they themselves are among them.
+    pub async fn rivals(
+        &self,
+        chunk: &ChunkRef,
+        source_keys: &[&str],
+        most: i64,
+    ) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for keys in source_keys.chunks(AT_ONCE) {
+            let sql = format!(
+                "select distinct o.source_key from target_keys k
+                 join target_keys o on o.run_id = k.run_id and o.object = k.object and o.hash = k.hash
+                 where k.run_id = $1 and k.object = $2 and k.source_key in ({}) limit $3",
+                list(4, keys.len())
+            );
+            let mut values = args![&chunk.run, &chunk.object, most];
+            values.extend(keys.iter().map(|key| (*key).into()));
+            for row in self.db.read(&sql, values).await? {
+                found.insert(row.text("source_key")?);
+            }
+        }
+        Ok(found)
     }
 
     /// The records of a chunk's object that have one of these target keys, of those keys that occur more than once: the latest of each key first, then by

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod read;
+mod rivals;
 
 use std::sync::Arc;
 

@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use chrono::Utc;
 use connector::Read;
 use connectors::Connections;
-use model::{ChunkCommand, Envelope, Failure, Kind, Report};
+use model::migration::OnDuplicateKey;
+use model::{ChunkCommand, Envelope, Failure, Kind, Pass, Report};
 use queue::Queue;
 use record::{Journey, Payload, checksums, total};
 use service::{Handler, Line, Next};
+
+use crate::rivals;
 
 pub(crate) struct Extractor {
     pub(crate) line: Line,
@@ -32,6 +35,16 @@ impl Handler for Extractor {
                 } => (records, rejected, epoch),
                 Read::TooBig(slices) => return Ok(vec![split(envelope, slices)?]),
             };
+        let mut rivals = None;
+        let merges = run
+            .migration
+            .object(&envelope.chunk.object)
+            .is_some_and(|object| object.on_duplicate_key == OnDuplicateKey::Merge);
+        if merges && command.pass == Pass::Records {
+            let control = &self.line.control;
+            rivals =
+                rivals::of(control, source.as_ref(), object, &envelope.chunk, &records).await?;
+        }
         let payload = Payload {
             journey: Journey {
                 pass: command.pass,
@@ -45,6 +58,7 @@ impl Handler for Extractor {
                 file: None,
             },
             records,
+            rivals,
             refusals: rejected,
         };
         let body = payload.encode()?;

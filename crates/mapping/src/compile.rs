@@ -103,12 +103,19 @@ impl Compiler<'_> {
             .all(Computed::keeps_values_apart);
         let one_to_one =
             keeps_case && keeps_values && crate::key::is_one_to_one(&expressions, self.spec.key);
-        let latest = self.spec.object.on_duplicate_key == OnDuplicateKey::KeepLatest;
+        let policy = self.spec.object.on_duplicate_key;
+        if policy == OnDuplicateKey::Merge && self.spec.key.is_empty() {
+            return Err(Failure::usage(
+                "no_source_key",
+                "`merge` reads duplicates again by their source key, and there is none",
+            )
+            .hint("name it under `key`, or choose another `on_duplicate_key`"));
+        }
         let watermark = self.spec.object.watermark.as_deref();
         let ranked_by = watermark
             .map(|name| columns::find(&self.spec.source, name).map(str::to_owned))
             .transpose()?
-            .filter(|_| latest);
+            .filter(|_| policy.ranks());
         Mapper::new(
             fields,
             stamps,

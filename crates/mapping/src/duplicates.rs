@@ -30,6 +30,8 @@ struct Group {
     winner: Option<Rival>,
     /// Their source keys, as far as a message shows them.
     keys: Vec<String>,
+    /// Where they are merged: all their source keys, the latest first.
+    merged: Vec<String>,
 }
 
 /// What a record with a duplicated target key comes to.
@@ -44,8 +46,16 @@ pub(crate) enum Standing<'a> {
 }
 
 impl Duplicates {
-    /// Rivals of one target key that a decision and its message need at most.
-    pub const SHOWN: usize = 5;
+    /// Source keys that a message shows at most.
+    const SHOWN: usize = 5;
+
+    /// Rivals of one target key that a decision needs at most.
+    pub fn needed(policy: OnDuplicateKey) -> i64 {
+        match policy {
+            OnDuplicateKey::Merge => 100,
+            _ => 5,
+        }
+    }
 
     pub fn none() -> Self {
         Self::default()
@@ -59,11 +69,21 @@ impl Duplicates {
             if group.keys.len() < Self::SHOWN {
                 group.keys.push(rival.source_key.clone());
             }
+            if policy == OnDuplicateKey::Merge {
+                group.merged.push(rival.source_key.clone());
+            }
             if policy != OnDuplicateKey::Reject && group.winner.is_none() {
                 group.winner = Some(rival);
             }
         }
         Self { by_hash }
+    }
+
+    /// The source keys of the records that are merged under a target key, the latest first.
+    pub(crate) fn merged(&self, hash: u128) -> &[String] {
+        self.by_hash
+            .get(&hash)
+            .map_or(&[], |group| group.merged.as_slice())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -11,6 +11,7 @@ use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::SimplifyContext;
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
+use datafusion_physical_expr::utils::collect_columns;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::Expr;
@@ -66,6 +67,13 @@ impl Expression {
             .hint("a chunk that is read again must come to the same values; compute it from columns of the record, or from `now()`, which is when the run began"));
         }
         plan(logical, &schema, source, began).map_err(wrong)
+    }
+
+    /// The source's columns that it reads.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = String> {
+        collect_columns(&self.physical)
+            .into_iter()
+            .map(|column| column.name().to_owned())
     }
 
     /// The expression's value for each record; null where it failed, with the reason.

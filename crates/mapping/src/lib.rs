@@ -11,6 +11,7 @@ mod expression;
 mod key;
 mod lookup;
 mod mapper;
+mod merge;
 mod value_map;
 
 pub use compile::Spec;

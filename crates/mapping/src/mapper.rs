@@ -1,5 +1,6 @@
 //! A compiled mapping, applied to batches: target fields out, and the refused records with their reasons.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -154,17 +155,7 @@ impl Mapper {
     pub fn key_hashes(&self, records: &RecordBatch) -> Result<KeyHashes, Failure> {
         let mut reasons: Vec<Option<Reason>> = Vec::new();
         reasons.resize_with(records.num_rows(), || None);
-        let mut columns = Vec::new();
-        for key in &self.key_fields {
-            let field = self
-                .computed
-                .iter()
-                .find(|field| field.column.name() == key);
-            let field = field
-                .ok_or_else(|| Failure::bug(format!("the key field `{key}` is not mapped")))?;
-            columns.push(field.compute(records, &mut reasons)?);
-        }
-        let hashes = self.hashes(&columns)?;
+        let hashes = self.hashed(records, &mut reasons)?;
         let keys = key_texts(records, &self.source_key)?;
         let ranks = self.ranks(records)?;
         Ok(KeyHashes {
@@ -177,6 +168,46 @@ impl Mapper {
                 })
                 .collect(),
         })
+    }
+
+    /// The target key of each record, hashed, whether or not it has one.
+    pub(crate) fn row_hashes(&self, records: &RecordBatch) -> Result<Vec<u128>, Failure> {
+        let mut reasons: Vec<Option<Reason>> = Vec::new();
+        reasons.resize_with(records.num_rows(), || None);
+        self.hashed(records, &mut reasons)
+    }
+
+    fn hashed(
+        &self,
+        records: &RecordBatch,
+        reasons: &mut [Option<Reason>],
+    ) -> Result<Vec<u128>, Failure> {
+        let columns = self
+            .key_computed()
+            .map(|field| field?.compute(records, reasons))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.hashes(&columns)
+    }
+
+    fn key_computed(&self) -> impl Iterator<Item = Result<&Computed, Failure>> {
+        self.key_fields.iter().map(|key| {
+            self.computed
+                .iter()
+                .find(|field| field.column.name() == key)
+                .ok_or_else(|| Failure::bug(format!("the key field `{key}` is not mapped")))
+        })
+    }
+
+    /// The source's columns that the target key is computed from.
+    pub(crate) fn key_columns(&self) -> HashSet<String> {
+        self.key_computed()
+            .flatten()
+            .flat_map(|field| field.expression.columns())
+            .collect()
+    }
+
+    pub(crate) fn source_key(&self) -> &[String] {
+        &self.source_key
     }
 
     /// Refuses records whose target key others have as well.
@@ -197,7 +228,8 @@ impl Mapper {
         let mut standing = duplicates.judge();
         for (row, reason) in reasons.iter_mut().enumerate() {
             let standing = standing(hashes[row], keys.value(row));
-            if reason.is_some() {
+            // Of what is not moved for another's sake, nobody needs to know what else is wrong.
+            if reason.is_some() && !matches!(standing, Standing::Skipped { .. }) {
                 continue;
             }
             let (fate, code, message) = match standing {
@@ -398,6 +430,6 @@ fn with_checksums(batch: RecordBatch) -> Result<RecordBatch, Failure> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(broken)
 }
 
-fn broken(error: arrow::error::ArrowError) -> Failure {
+pub(crate) fn broken(error: arrow::error::ArrowError) -> Failure {
     Failure::bug(format!("a mapped batch does not hold together: {error}"))
 }

@@ -13,6 +13,8 @@ use crate::{Journey, Refusal, meta, record_json};
 pub struct Payload {
     pub journey: Journey,
     pub records: RecordBatch,
+    /// Records of other chunks with the same target keys, where duplicates are merged; they are counted there.
+    pub rivals: Option<RecordBatch>,
     pub refusals: Vec<Refusal>,
 }
 
@@ -49,16 +51,24 @@ impl Payload {
             refusals: self.refusals.clone(),
         })
         .map_err(|error| Failure::bug(format!("a payload does not encode: {error}")))?;
-        Ok(join_parts(&[&head, &encode_batch(&self.records)?]))
+        let rivals = self.rivals.as_ref().map(encode_batch).transpose()?;
+        Ok(join_parts(&[
+            &head,
+            &encode_batch(&self.records)?,
+            &rivals.unwrap_or_default(),
+        ]))
     }
 
     pub fn decode(body: &[u8]) -> Result<Self, Failure> {
-        let [head, records] = split_parts(body)?;
+        let [head, records, rivals] = split_parts(body)?;
         let Head { journey, refusals } =
             serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {
             journey,
             records: decode_batch(records)?,
+            rivals: (!rivals.is_empty())
+                .then(|| decode_batch(rivals))
+                .transpose()?,
             refusals,
         })
     }

@@ -17,7 +17,7 @@ pub(crate) async fn among(
         .iter()
         .map(|key| Ok(key.number()?.to_be_bytes()))
         .collect::<Result<Vec<_>, Failure>>()?;
-    let most = i64::try_from(Duplicates::SHOWN).unwrap_or(i64::MAX);
+    let most = Duplicates::needed(policy);
     let found = control.duplicates(chunk, &hashes, most).await?;
     let rivals = found.into_iter().map(|found| rival(chunk, found));
     Ok(Duplicates::decide(policy, rivals.collect()))

@@ -63,7 +63,11 @@ fn records(
     payload: &Payload,
     duplicates: &Duplicates,
 ) -> Result<Payload, Failure> {
-    let mapped = mapping.mapper.apply(&payload.records, duplicates)?;
+    let records = &payload.records;
+    let merged = mapping
+        .mapper
+        .merge(records, payload.rivals.as_ref(), duplicates)?;
+    let mapped = mapping.mapper.apply(&merged, duplicates)?;
     let mut journey = payload.journey.clone();
     journey.transformed = mapped.records.num_rows() as u64;
     let mut refusals = payload.refusals.clone();
@@ -71,6 +75,7 @@ fn records(
     Ok(Payload {
         journey,
         records: mapped.records,
+        rivals: None,
         refusals,
     })
 }

@@ -191,6 +191,7 @@ pub(crate) fn payload(records: RecordBatch) -> Payload {
             file: None,
         },
         records,
+        rivals: None,
         refusals: vec![],
     }
 }

@@ -90,6 +90,15 @@ async fn only_repeated_keys_are_kept(bed: &Bed) {
         .collect();
     let expected = [(7, 3, true), (7, 3, true), (255, 1, false), (255, 2, false)];
     assert_eq!(seen, expected, "two of each key, and none that occurs once");
+    // `s1` has key 255 in chunk 1, and 7 in chunk 3.
+    let rivals = bed
+        .control
+        .rivals(&f.chunk(1), &["s1", "nobody"], 100)
+        .await;
+    let rivals: Vec<_> = rivals.unwrap().into_iter().collect();
+    assert_eq!(rivals, ["s0", "s1", "s2"]);
+    let few = bed.control.rivals(&f.chunk(1), &["s1"], 1).await;
+    assert_eq!(few.unwrap().len(), 1);
 }
 
 async fn records_with_the_same_source_key_are_told_apart(bed: &Bed) {

@@ -161,3 +161,76 @@ fn the_latest_is_ranked_by_the_watermark() {
     assert!(ranks.is_sorted() && ranks[0].is_none(), "{ranks:?}");
     assert_eq!(rank("skip", numbers()), [const { None::<String> }; 5]);
 }
+
+#[test]
+fn merged_records_fill_up_the_latest() {
+    let mut bed =
+        Bed::new("Id: \"coalesce(Name, code)\", Code: code").column("code", DataType::Utf8);
+    let mut fields: Vec<_> = bed.source.fields().iter().cloned().collect();
+    fields.push(Arc::new(arrow::datatypes::Field::new(
+        "Name",
+        DataType::Utf8,
+        true,
+    )));
+    fields.push(Arc::new(arrow::datatypes::Field::new(
+        "city",
+        DataType::Utf8,
+        true,
+    )));
+    bed.source = Arc::new(arrow::datatypes::Schema::new(fields));
+    bed.target
+        .fields
+        .push(crate::bed::field("Code", DataType::Utf8));
+    bed.target
+        .fields
+        .push(crate::bed::field("City", DataType::Utf8));
+    bed.objects = bed
+        .objects
+        .replace("Code: code", "Code: code, City: city")
+        .replace(
+            "to: Thing",
+            "to: Thing, watermark: city, on_duplicate_key: merge",
+        );
+    let batch = |ids: Vec<i64>, columns: [Vec<Option<&str>>; 3]| {
+        let mut all: Vec<ArrayRef> = vec![Arc::new(arrow::array::Int64Array::from(ids))];
+        all.extend(columns.map(|column| Arc::new(StringArray::from(column)) as ArrayRef));
+        bed.batch(all)
+    };
+    // 1 and 3 are one key, as are 2 and, of another chunk, 9.
+    let records = batch(
+        vec![1, 2, 3],
+        [
+            vec![None, Some("b"), Some("a")],
+            vec![Some("a"), None, None],
+            vec![None, None, Some("Oslo")],
+        ],
+    );
+    let others = batch(vec![9], [vec![Some("b")], vec![None], vec![Some("Bern")]]);
+    let mapper = bed.compile().unwrap();
+    let hashes = mapper.key_hashes(&records).unwrap().keys;
+    assert_eq!(hashes[0].hash, hashes[2].hash);
+    let rival = |hash: usize, key: &str, is_here| Rival {
+        hash: hashes[hash].number().unwrap(),
+        source_key: key.to_owned(),
+        occurrence: 0,
+        is_here,
+    };
+    let rivals = vec![
+        rival(0, "1", true),
+        rival(0, "3", true),
+        rival(1, "2", true),
+        rival(1, "9", false),
+    ];
+    let duplicates = Duplicates::decide(OnDuplicateKey::Merge, rivals);
+    let merged = mapper.merge(&records, Some(&others), &duplicates).unwrap();
+    let mapped = mapper.apply(&merged, &duplicates).unwrap();
+    assert_eq!(texts(&mapped, "Id"), some(&["a", "b"]));
+    assert_eq!(texts(&mapped, "City"), some(&["Oslo", "Bern"]));
+    // A column that the key is computed from is left as it is.
+    assert_eq!(texts(&mapped, "Code"), [None, Some("b".to_owned())]);
+    assert_eq!(mapped.refusals.len(), 1);
+    assert_eq!(
+        (mapped.refusals[0].key.as_str(), mapped.refusals[0].fate),
+        ("3", Fate::Skipped)
+    );
+}

@@ -23,6 +23,16 @@ pub enum OnDuplicateKey {
     Skip,
     /// The one with the highest watermark is moved, the others are skipped.
     KeepLatest,
+    /// Likewise, and where a column of it is null, the value of the next latest that has one stands in; columns of the target key stay. Of each key the
+    /// 100 latest count.
+    Merge,
+}
+
+impl OnDuplicateKey {
+    /// Whether it must be known which of two records is the later.
+    pub fn ranks(self) -> bool {
+        matches!(self, Self::KeepLatest | Self::Merge)
+    }
 }
 
 /// What is read anew at both ends, after the object is moved.

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Field, Migration, Object, OnDuplicateKey, environment, phases};
+use super::{Field, Migration, Object, environment, phases};
 use crate::Failure;
 
 type Checked = Result<(), (Failure, String)>;
@@ -91,11 +91,11 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
             );
         }
     }
-    if object.on_duplicate_key == OnDuplicateKey::KeepLatest && object.watermark.is_none() {
+    if object.on_duplicate_key.ranks() && object.watermark.is_none() {
         return wrong(
             "on_duplicate_key",
             "no_watermark",
-            "`keep_latest` needs to know which record is the latest".to_owned(),
+            "`keep_latest` and `merge` need to know which record is the latest".to_owned(),
             "add `watermark: <column>`",
         );
     }
@@ -216,6 +216,11 @@ objects:
             ),
             (
                 "  - name: x\n    from: { table: t }\n    to: T\n    on_duplicate_key: keep_latest\n",
+                "no_watermark",
+                10,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    on_duplicate_key: merge\n",
                 "no_watermark",
                 10,
             ),
