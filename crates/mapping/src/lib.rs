@@ -9,6 +9,7 @@ mod convert;
 mod duplicates;
 mod expression;
 mod key;
+mod key_hashes;
 mod lookup;
 mod mapper;
 mod merge;

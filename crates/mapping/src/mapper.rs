@@ -1,20 +1,16 @@
 //! A compiled mapping, applied to batches: target fields out, and the refused records with their reasons.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch, StringArray,
-    UInt32Array,
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array,
 };
-use arrow::compute::{cast, filter_record_batch, take};
+use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, Field as Column, Schema};
 use arrow::util::display::array_value_to_string;
 use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
-use record::{
-    Checksum, KeyHash, KeyHashes, Refusal, checksums, hash_key, key_texts, meta, record_json,
-};
+use record::{Checksum, Refusal, checksums, key_texts, meta, record_json};
 
 use crate::checks::Checks;
 use crate::convert::{self, Conversion};
@@ -42,16 +38,16 @@ pub(crate) struct Stamp {
 
 /// An object's mapping. Serves many batches at once.
 pub struct Mapper {
-    computed: Vec<Computed>,
+    pub(crate) computed: Vec<Computed>,
     stamps: Vec<Stamp>,
     fields: Vec<String>,
-    key_fields: Vec<String>,
+    pub(crate) key_fields: Vec<String>,
     /// For each key field: keys that differ only in case are one key.
-    case_folds: Vec<bool>,
+    pub(crate) case_folds: Vec<bool>,
     one_to_one: bool,
-    source_key: Vec<String>,
+    pub(crate) source_key: Vec<String>,
     /// The watermark's column, where the latest of duplicates is moved.
-    ranked_by: Option<String>,
+    pub(crate) ranked_by: Option<String>,
 }
 
 /// A mapped batch. Every record that came in is in one of the two, in its order.
@@ -63,7 +59,7 @@ pub struct Mapped {
 }
 
 /// Why a record is refused, before it is known as a whole.
-struct Reason {
+pub(crate) struct Reason {
     fate: Fate,
     failure: Failure,
 }
@@ -119,8 +115,7 @@ impl Mapper {
     }
 
     pub fn apply(&self, records: &RecordBatch, duplicates: &Duplicates) -> Result<Mapped, Failure> {
-        let mut reasons: Vec<Option<Reason>> = Vec::new();
-        reasons.resize_with(records.num_rows(), || None);
+        let mut reasons = no_reasons(records);
         let mut columns = Vec::with_capacity(self.fields.len());
         for field in &self.computed {
             columns.push(field.compute(records, &mut reasons)?);
@@ -149,65 +144,6 @@ impl Mapper {
             records: with_checksums(mapped)?,
             refusals,
         })
-    }
-
-    /// The target key of each record, hashed. Records without one are left out: they are refused when they are mapped.
-    pub fn key_hashes(&self, records: &RecordBatch) -> Result<KeyHashes, Failure> {
-        let mut reasons: Vec<Option<Reason>> = Vec::new();
-        reasons.resize_with(records.num_rows(), || None);
-        let hashes = self.hashed(records, &mut reasons)?;
-        let keys = key_texts(records, &self.source_key)?;
-        let ranks = self.ranks(records)?;
-        Ok(KeyHashes {
-            keys: (0..records.num_rows())
-                .filter(|row| reasons[*row].is_none())
-                .map(|row| KeyHash {
-                    hash: format!("{:032x}", hashes[row]),
-                    source_key: keys.value(row).to_owned(),
-                    rank: ranks.as_ref().and_then(|ranks| ranks[row].clone()),
-                })
-                .collect(),
-        })
-    }
-
-    /// The target key of each record, hashed, whether or not it has one.
-    pub(crate) fn row_hashes(&self, records: &RecordBatch) -> Result<Vec<u128>, Failure> {
-        let mut reasons: Vec<Option<Reason>> = Vec::new();
-        reasons.resize_with(records.num_rows(), || None);
-        self.hashed(records, &mut reasons)
-    }
-
-    fn hashed(
-        &self,
-        records: &RecordBatch,
-        reasons: &mut [Option<Reason>],
-    ) -> Result<Vec<u128>, Failure> {
-        let columns = self
-            .key_computed()
-            .map(|field| field?.compute(records, reasons))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.hashes(&columns)
-    }
-
-    fn key_computed(&self) -> impl Iterator<Item = Result<&Computed, Failure>> {
-        self.key_fields.iter().map(|key| {
-            self.computed
-                .iter()
-                .find(|field| field.column.name() == key)
-                .ok_or_else(|| Failure::bug(format!("the key field `{key}` is not mapped")))
-        })
-    }
-
-    /// The source's columns that the target key is computed from.
-    pub(crate) fn key_columns(&self) -> HashSet<String> {
-        self.key_computed()
-            .flatten()
-            .flat_map(|field| field.expression.columns())
-            .collect()
-    }
-
-    pub(crate) fn source_key(&self) -> &[String] {
-        &self.source_key
     }
 
     /// Refuses records whose target key others have as well.
@@ -257,74 +193,6 @@ impl Mapper {
         Ok(())
     }
 
-    fn hashes(&self, columns: &[ArrayRef]) -> Result<Vec<u128>, Failure> {
-        let texts = columns
-            .iter()
-            .zip(&self.case_folds)
-            .map(|(column, folds)| {
-                let text = cast(column, &DataType::Utf8).map_err(broken)?;
-                let text = text.as_string::<i32>();
-                Ok(text
-                    .iter()
-                    .map(|text| {
-                        let text = text.unwrap_or_default();
-                        if *folds {
-                            text.to_lowercase()
-                        } else {
-                            text.to_owned()
-                        }
-                    })
-                    .collect::<Vec<_>>())
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let rows = columns.first().map_or(0, |column| column.len());
-        Ok((0..rows)
-            .map(|row| {
-                let parts: Vec<&str> = texts.iter().map(|column| column[row].as_str()).collect();
-                hash_key(&parts)
-            })
-            .collect())
-    }
-
-    /// The watermark as text that sorts like it.
-    fn ranks(&self, records: &RecordBatch) -> Result<Option<Vec<Option<String>>>, Failure> {
-        let Some(column) = self
-            .ranked_by
-            .as_deref()
-            .and_then(|name| records.column_by_name(name))
-        else {
-            return Ok(None);
-        };
-        let ranks = if column.data_type().is_numeric() {
-            let doubles = cast(column, &DataType::Float64).map_err(broken)?;
-            let doubles = doubles.as_primitive::<arrow::datatypes::Float64Type>();
-            // The bits of a double sort like it once the sign is turned.
-            doubles
-                .iter()
-                .map(|value| {
-                    value.map(|value| {
-                        let bits = value.to_bits();
-                        let sorted = if value.is_sign_negative() {
-                            !bits
-                        } else {
-                            bits | 1 << 63
-                        };
-                        format!("{sorted:016x}")
-                    })
-                })
-                .collect()
-        } else {
-            (0..column.len())
-                .map(|row| {
-                    column
-                        .is_valid(row)
-                        .then(|| array_value_to_string(column, row).unwrap_or_default())
-                })
-                .collect()
-        };
-        Ok(Some(ranks))
-    }
-
     fn batch(
         &self,
         rows: usize,
@@ -355,7 +223,7 @@ impl Computed {
     }
 
     /// The field's values; where a record can't have one, a null and the first reason that is found.
-    fn compute(
+    pub(crate) fn compute(
         &self,
         records: &RecordBatch,
         reasons: &mut [Option<Reason>],
@@ -403,6 +271,13 @@ impl Computed {
         }
         Ok(converted)
     }
+}
+
+/// Of no record is anything known yet.
+pub(crate) fn no_reasons(records: &RecordBatch) -> Vec<Option<Reason>> {
+    let mut reasons = Vec::new();
+    reasons.resize_with(records.num_rows(), || None);
+    reasons
 }
 
 /// A value as a message shows it.

@@ -57,13 +57,13 @@ impl Mapper {
     ) -> Result<Vec<(usize, Vec<Place>)>, Failure> {
         let mut places: HashMap<String, Vec<Place>> = HashMap::new();
         for (batch, records) in [Some(records), rivals].into_iter().flatten().enumerate() {
-            let keys = key_texts(records, self.source_key())?;
+            let keys = key_texts(records, &self.source_key)?;
             for row in 0..records.num_rows() {
                 let key = keys.value(row).to_owned();
                 places.entry(key).or_default().push((batch, row));
             }
         }
-        let keys = key_texts(records, self.source_key())?;
+        let keys = key_texts(records, &self.source_key)?;
         let hashes = self.row_hashes(records)?;
         let mut judge = duplicates.judge();
         let mut winners = Vec::new();

@@ -1,0 +1,135 @@
+//! The target keys of records as hashes: what the pass over keys carries, and by which duplicates are known.
+
+use std::collections::HashSet;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::util::display::array_value_to_string;
+use model::Failure;
+use record::{KeyHash, KeyHashes, hash_key, key_texts};
+
+use crate::mapper::{Computed, Mapper, Reason, broken, no_reasons};
+
+impl Mapper {
+    /// The target key of each record, hashed. Records without one are left out: they are refused when they are mapped.
+    pub fn key_hashes(&self, records: &RecordBatch) -> Result<KeyHashes, Failure> {
+        let mut reasons = no_reasons(records);
+        let hashes = self.hashed(records, &mut reasons)?;
+        let keys = key_texts(records, &self.source_key)?;
+        let ranks = self.ranks(records)?;
+        Ok(KeyHashes {
+            keys: (0..records.num_rows())
+                .filter(|row| reasons[*row].is_none())
+                .map(|row| KeyHash {
+                    hash: format!("{:032x}", hashes[row]),
+                    source_key: keys.value(row).to_owned(),
+                    rank: ranks.as_ref().and_then(|ranks| ranks[row].clone()),
+                })
+                .collect(),
+        })
+    }
+
+    /// The target key of each record, hashed, whether or not it has one.
+    pub(crate) fn row_hashes(&self, records: &RecordBatch) -> Result<Vec<u128>, Failure> {
+        let mut reasons = no_reasons(records);
+        self.hashed(records, &mut reasons)
+    }
+
+    fn hashed(
+        &self,
+        records: &RecordBatch,
+        reasons: &mut [Option<Reason>],
+    ) -> Result<Vec<u128>, Failure> {
+        let columns = self
+            .key_computed()
+            .map(|field| field?.compute(records, reasons))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.hashes(&columns)
+    }
+
+    fn key_computed(&self) -> impl Iterator<Item = Result<&Computed, Failure>> {
+        self.key_fields.iter().map(|key| {
+            self.computed
+                .iter()
+                .find(|field| field.column.name() == key)
+                .ok_or_else(|| Failure::bug(format!("the key field `{key}` is not mapped")))
+        })
+    }
+
+    /// The source's columns that the target key is computed from.
+    pub(crate) fn key_columns(&self) -> HashSet<String> {
+        self.key_computed()
+            .flatten()
+            .flat_map(|field| field.expression.columns())
+            .collect()
+    }
+
+    pub(crate) fn hashes(&self, columns: &[ArrayRef]) -> Result<Vec<u128>, Failure> {
+        let texts = columns
+            .iter()
+            .zip(&self.case_folds)
+            .map(|(column, folds)| {
+                let text = cast(column, &DataType::Utf8).map_err(broken)?;
+                let text = text.as_string::<i32>();
+                Ok(text
+                    .iter()
+                    .map(|text| {
+                        let text = text.unwrap_or_default();
+                        if *folds {
+                            text.to_lowercase()
+                        } else {
+                            text.to_owned()
+                        }
+                    })
+                    .collect::<Vec<_>>())
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let rows = columns.first().map_or(0, |column| column.len());
+        Ok((0..rows)
+            .map(|row| {
+                let parts: Vec<&str> = texts.iter().map(|column| column[row].as_str()).collect();
+                hash_key(&parts)
+            })
+            .collect())
+    }
+
+    /// The watermark as text that sorts like it.
+    fn ranks(&self, records: &RecordBatch) -> Result<Option<Vec<Option<String>>>, Failure> {
+        let Some(column) = self
+            .ranked_by
+            .as_deref()
+            .and_then(|name| records.column_by_name(name))
+        else {
+            return Ok(None);
+        };
+        let ranks = if column.data_type().is_numeric() {
+            let doubles = cast(column, &DataType::Float64).map_err(broken)?;
+            let doubles = doubles.as_primitive::<Float64Type>();
+            // The bits of a double sort like it once the sign is turned.
+            doubles
+                .iter()
+                .map(|value| {
+                    value.map(|value| {
+                        let bits = value.to_bits();
+                        let sorted = if value.is_sign_negative() {
+                            !bits
+                        } else {
+                            bits | 1 << 63
+                        };
+                        format!("{sorted:016x}")
+                    })
+                })
+                .collect()
+        } else {
+            (0..column.len())
+                .map(|row| {
+                    column
+                        .is_valid(row)
+                        .then(|| array_value_to_string(column, row).unwrap_or_default())
+                })
+                .collect()
+        };
+        Ok(Some(ranks))
+    }
+}
