@@ -47,6 +47,16 @@ impl Conversion {
             | (DataType::Timestamp(_, None), DataType::Timestamp(_, Some(_))) => impossible(
                 "say which zone is meant, as in `to_timestamp(...)` or `arrow_cast(x, 'Timestamp(Microsecond, Some(\"+00:00\"))')`",
             ),
+            (DataType::Date32 | DataType::Date64, DataType::Timestamp(_, Some(_))) => impossible(
+                "say which zone's midnight is meant, as in `arrow_cast(x, 'Timestamp(Microsecond, Some(\"+00:00\"))')`",
+            ),
+            (from, to)
+                if (from.is_temporal() && counts(to)) || (counts(from) && to.is_temporal()) =>
+            {
+                impossible(
+                    "say what the number counts, as in `to_timestamp_seconds(x)` or `extract(epoch from x)`",
+                )
+            }
             (from, DataType::Decimal128(..) | DataType::Decimal256(..)) if from.is_string() => {
                 Ok(Self::Digits)
             }
@@ -105,6 +115,11 @@ fn is_plain(data_type: &DataType) -> bool {
         || data_type.is_temporal()
         || data_type.is_string()
         || *data_type == DataType::Boolean
+}
+
+/// A number, which has no calendar of its own.
+fn counts(data_type: &DataType) -> bool {
+    data_type.is_numeric() || *data_type == DataType::Boolean
 }
 
 fn cast(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, Failure> {

@@ -81,6 +81,10 @@ fn types_that_do_not_meet_are_told() {
     let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
     for (from, into) in [
         (zoned.clone(), plain.clone()),
+        (DataType::Date32, zoned.clone()),
+        (DataType::Int64, plain.clone()),
+        (DataType::Int32, DataType::Date32),
+        (plain.clone(), DataType::Int64),
         (plain, zoned),
         (DataType::Binary, DataType::Int64),
         (DataType::Boolean, DataType::Date32),
