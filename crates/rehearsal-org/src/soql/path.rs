@@ -94,6 +94,20 @@ impl Path {
         catalogue.at(object).at(field)
     }
 
+    /// The name as the schema spells it: `Account.Owner.Name`.
+    pub(super) fn name(&self, catalogue: &Catalogue, object: &Object) -> String {
+        let mut name = String::new();
+        let mut object = object;
+        for hop in &self.hops {
+            let reference = object.at(*hop);
+            name.push_str(reference.schema.relationship.as_deref().unwrap_or_default());
+            name.push('.');
+            object = catalogue.at(reference.references[0]);
+        }
+        name.push_str(self.field(catalogue).name());
+        name
+    }
+
     /// The value for a record; null where a reference on the way is.
     pub(super) fn value<'a>(
         &self,

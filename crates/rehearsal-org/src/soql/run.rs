@@ -38,7 +38,7 @@ pub(crate) fn run(
     Ok(match plan.output {
         Output::Count => Answer::Count(cut(&mut ids, plan.offset, plan.limit).len()),
         Output::Records(shape) => {
-            sort(catalogue, store, &plan.order, &mut ids);
+            ids = sorted(catalogue, store, &plan.order, ids);
             cut(&mut ids, plan.offset, plan.limit);
             Answer::Records { ids, shape }
         }
@@ -83,7 +83,12 @@ pub(super) fn members(
         .collect())
 }
 
-fn matching(catalogue: &Catalogue, store: &Store, plan: &Plan<'_>, deleted: bool) -> Vec<RecordId> {
+pub(super) fn matching(
+    catalogue: &Catalogue,
+    store: &Store,
+    plan: &Plan<'_>,
+    deleted: bool,
+) -> Vec<RecordId> {
     let passes = |id: &RecordId| match &plan.filter {
         None => true,
         Some(test) => test.holds(&OfRecord {
@@ -172,14 +177,14 @@ fn candidates(
     }
 }
 
-fn sort(
+pub(super) fn sorted(
     catalogue: &Catalogue,
     store: &Store,
     order: &[(Path, bool, bool)],
-    ids: &mut Vec<RecordId>,
-) {
+    ids: Vec<RecordId>,
+) -> Vec<RecordId> {
     if order.is_empty() {
-        return;
+        return ids;
     }
     let mut keyed: Vec<(Vec<Scalar<'static>>, RecordId)> = ids
         .iter()
@@ -196,7 +201,7 @@ fn sort(
             .find(|o| o.is_ne())
             .unwrap_or(Ordering::Equal)
     });
-    *ids = keyed.into_iter().map(|(_, id)| id).collect();
+    keyed.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Nulls are first, in descending order too, unless asked to be last.

@@ -5,6 +5,7 @@ mod client;
 
 mod bulk_errors;
 mod bulk_jobs;
+mod bulk_query;
 mod collections;
 mod describe;
 mod faults;
