@@ -1,17 +1,20 @@
 //! The part of SOQL that clients and checks need: `lexer` and `parser` read it, `plan` resolves names against the
-//! schema, `filter`, `run` and `aggregate` answer it.
+//! schema, `filter`, `run` and `aggregate` answer it, `shape` and `children` write records, `extract` serves bulk queries.
 
 mod aggregate;
 mod ast;
+mod children;
 pub(crate) mod extract;
+mod fields;
 mod filter;
 mod lexer;
 mod literal;
 mod parser;
-pub(crate) mod path;
+mod path;
 mod plan;
 pub(crate) mod run;
 mod scalar;
+pub(crate) mod shape;
 
 use crate::errors::ApiError;
 

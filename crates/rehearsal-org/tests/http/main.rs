@@ -11,4 +11,5 @@ mod describe;
 mod faults;
 mod oauth;
 mod query;
+mod query_lists;
 mod records;
