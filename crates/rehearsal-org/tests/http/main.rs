@@ -9,6 +9,7 @@ mod bulk_query;
 mod collections;
 mod describe;
 mod faults;
+mod grants;
 mod oauth;
 mod query;
 mod query_lists;
