@@ -10,10 +10,12 @@ mod org;
 mod rest;
 mod schema;
 mod settings;
+mod soap;
 mod soql;
 mod store;
 mod values;
 mod write;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

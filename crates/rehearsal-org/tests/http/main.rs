@@ -14,3 +14,4 @@ mod oauth;
 mod query;
 mod query_lists;
 mod records;
+mod soap;
