@@ -231,7 +231,7 @@ fn delete_chunk(
     let refused = held.iter().map(|id| -> Outcome { Err(vec![locked(id)]) });
     let mut store = org.write();
     let mut outcomes: Vec<Outcome> = refused.collect();
-    outcomes.extend(delete::delete(
+    let (deleted, _) = delete::delete(
         &org.catalogue,
         &mut store,
         Some(object),
@@ -239,6 +239,7 @@ fn delete_chunk(
         hard,
         false,
         now(),
-    ));
+    );
+    outcomes.extend(deleted);
     outcomes
 }

@@ -15,9 +15,11 @@ use crate::errors::ApiError;
 /// Smaller bodies are not worth compressing, larger ones not the time it takes between two programs of one machine.
 const COMPRESSED: std::ops::Range<usize> = 1024..256 * 1024;
 
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
 pub(crate) struct Reply {
     status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Headers,
     content: Content,
 }
 
@@ -87,6 +89,16 @@ impl Reply {
             self.headers.push((HeaderName::from_static(name), value));
         }
         self
+    }
+
+    /// Status, headers and body, for an answer inside another; `None` for one that is written while it is sent.
+    pub(crate) fn into_whole(self) -> Option<(StatusCode, Headers, Bytes)> {
+        let body = match self.content {
+            Content::Empty => Bytes::new(),
+            Content::Whole(_, bytes) => bytes,
+            Content::Pieces(..) => return None,
+        };
+        Some((self.status, self.headers, body))
     }
 
     pub(crate) fn finish(self, asked: &HeaderMap) -> Response<Body> {

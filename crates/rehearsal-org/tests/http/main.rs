@@ -7,6 +7,7 @@ mod bulk_errors;
 mod bulk_jobs;
 mod bulk_query;
 mod collections;
+mod composite;
 mod describe;
 mod faults;
 mod grants;
