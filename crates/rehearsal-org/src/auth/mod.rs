@@ -87,7 +87,11 @@ impl Auth {
         let Some((_, token)) = token else {
             return Err(ApiError::session());
         };
-        let token = token.trim();
+        self.check_token(token.trim())
+    }
+
+    /// Refuses a token that is not valid.
+    pub(crate) fn check_token(&self, token: &str) -> Result<(), ApiError> {
         let known = same(token, &self.token)
             | self
                 .issued()

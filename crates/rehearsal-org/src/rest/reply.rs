@@ -59,6 +59,16 @@ impl Reply {
         Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
     }
 
+    /// JSON whose content type says nothing of letters: clients of Bulk API 1.0 compare it as a whole.
+    pub(crate) fn bare_json(status: StatusCode, body: String) -> Self {
+        Self::new(status, Content::Whole("application/json", body.into()))
+    }
+
+    /// CSV that is there already.
+    pub(crate) fn whole_csv(body: String) -> Self {
+        Self::new(StatusCode::OK, Content::Whole(CSV, body.into()))
+    }
+
     /// XML in UTF-8, of this kind: `text/xml` or `application/xml`.
     pub(crate) fn xml(status: StatusCode, kind: &'static str, body: String) -> Self {
         let content_type = match kind {
@@ -77,10 +87,18 @@ impl Reply {
 
     /// CSV made piece by piece while it is sent.
     pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
+        Self::pieces(CSV, pieces)
+    }
+
+    /// A body made piece by piece while it is sent.
+    pub(crate) fn pieces(
+        content_type: &'static str,
+        pieces: impl Iterator<Item = String> + Send + 'static,
+    ) -> Self {
         let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
         Self::new(
             StatusCode::OK,
-            Content::Pieces(CSV, Body::from_stream(pieces)),
+            Content::Pieces(content_type, Body::from_stream(pieces)),
         )
     }
 

@@ -27,6 +27,10 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
         | ["services", "Soap" | "soap", api, version, _] => {
             soap::answer(org, call, api, version).await
         }
+        ["services", "async", version, "job", rest @ ..] => {
+            org.count_call();
+            Ok(bulk::classic::answer(org, call, version, rest).await)
+        }
         ["services", "data"] => misc::versions(&call),
         ["services", "data", version, rest @ ..] => {
             org.count_call();
