@@ -7,6 +7,7 @@ mod create;
 mod csv;
 mod info;
 mod job;
+mod multipart;
 mod process;
 pub(crate) mod query;
 mod results;

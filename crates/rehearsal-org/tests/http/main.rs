@@ -8,6 +8,7 @@ mod bulk_classic;
 mod bulk_classic_query;
 mod bulk_errors;
 mod bulk_jobs;
+mod bulk_multipart;
 mod bulk_query;
 mod collections;
 mod composite;
