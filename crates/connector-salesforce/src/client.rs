@@ -11,9 +11,10 @@ use model::Failure;
 use model::migration::SalesforceSettings;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
+use crate::address;
 use crate::auth::{Auth, Token};
 use crate::errors::{self, CallError};
 
@@ -38,8 +39,6 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Client {
     connection: String,
     http: reqwest::Client,
-    /// Scheme, host and port, without a slash at the end.
-    host: String,
     version: String,
     auth: Auth,
     usage: Mutex<Option<String>>,
@@ -141,9 +140,9 @@ impl Client {
     }
 
     fn build(name: &str, settings: &SalesforceSettings) -> Result<Self, Failure> {
-        let host = host_of(&settings.instance_url)?;
-        let version = version_of(&settings.api_version)?;
-        let auth = Auth::new(settings)?;
+        let version = address::version(&settings.api_version)?;
+        let sf = std::env::var("STEVEDORE_SF").unwrap_or_else(|_| "sf".to_owned());
+        let auth = Auth::new(settings, &sf)?;
         // Whoever came first has set it; there is only one to choose.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -161,7 +160,6 @@ impl Client {
         Ok(Self {
             connection: name.to_owned(),
             http,
-            host,
             version,
             auth,
             usage: Mutex::new(None),
@@ -208,7 +206,7 @@ impl Client {
             };
             if let (true, false, Some(refused)) = (error.is_session(), renewed, token.take()) {
                 renewed = true;
-                let renewal = self.auth.renew(&refused, error, &self.http, &self.host);
+                let renewal = self.auth.renew(&refused, error, &self.http);
                 match renewal.await {
                     Ok(fresh) => {
                         token = Some(fresh);
@@ -236,7 +234,7 @@ impl Client {
     ) -> Result<T, CallError> {
         let token = match token {
             Some(token) => token,
-            None => token.insert(self.auth.token(&self.http, &self.host).await?),
+            None => token.insert(self.auth.token(&self.http).await?),
         };
         if let Repeat::Unacted {
             within: Some(limit),
@@ -248,7 +246,10 @@ impl Client {
                 "logging in took so long that the leave to write has to be asked for again",
             )));
         }
-        let url = format!("{}/services/data/v{}{}", self.host, self.version, call.path);
+        let url = format!(
+            "{}/services/data/v{}{}",
+            token.host, self.version, call.path
+        );
         let mut request = self
             .http
             .request(call.method.clone(), url)
@@ -269,7 +270,7 @@ impl Client {
         let answer = request
             .send()
             .await
-            .map_err(|error| errors::unanswered(&error, &self.host))?;
+            .map_err(|error| errors::unanswered(&error, &token.host))?;
         self.note_usage(&answer);
         let status = answer.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
@@ -292,7 +293,7 @@ impl Client {
     fn tell(&self, mut error: CallError, tries: u32) -> CallError {
         if error.failure.code == "unreachable" && tries >= TRIES {
             error.failure = Failure::pause("unreachable", error.failure.message)
-                .hint("check `instance_url` and the network; then resume");
+                .hint("check the address and the network; then resume");
         }
         error.failure = error.failure.connection(&self.connection);
         error
@@ -343,90 +344,10 @@ pub(crate) fn pause_after(tries: u32, asked: Option<Duration>) -> Duration {
     jittered.max(asked.unwrap_or_default()).min(LONGEST_PAUSE)
 }
 
-fn host_of(instance_url: &str) -> Result<String, Failure> {
-    let wrong = |what: &str| {
-        Failure::usage("wrong_instance_url", format!("`instance_url` {what}"))
-            .hint("it is the org's own address alone, https://<my domain>.my.salesforce.com")
-    };
-    // The address is not repeated: it might hold a password.
-    let url = Url::parse(instance_url.trim())
-        .map_err(|error| wrong(&format!("is no address: {error}")))?;
-    let local = url
-        .host_str()
-        .is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]");
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        "http" => {
-            tracing::warn!("the org's address is not secured by TLS: the login travels in the open")
-        }
-        _ => return Err(wrong("is neither https nor http")),
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("names no host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("holds a user or password"));
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("goes on after the host"));
-    }
-    Ok(url.origin().ascii_serialization())
-}
-
-fn version_of(api_version: &str) -> Result<String, Failure> {
-    let version = api_version.trim().trim_start_matches('v');
-    let wrong = |what: &str| {
-        Failure::usage(
-            "wrong_api_version",
-            format!("`api_version` `{version}` {what}"),
-        )
-        .hint("leave it out, or write it as \"66.0\"")
-    };
-    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
-    match (major.parse::<u32>(), minor) {
-        (Ok(..47), "0") => Err(wrong("is older than what this connector needs (47.0)")),
-        (Ok(major), "0") => Ok(format!("{major}.0")),
-        _ => Err(wrong("is no version")),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_the_host_alone() {
-        let host = |url: &str| host_of(url).map_err(|failure| failure.message);
-        assert_eq!(
-            host(" https://X.my.salesforce.com/ ").unwrap(),
-            "https://x.my.salesforce.com"
-        );
-        assert_eq!(
-            host("http://127.0.0.1:8080").unwrap(),
-            "http://127.0.0.1:8080"
-        );
-        for wrong in [
-            "x.my.salesforce.com",
-            "ftp://x",
-            "https://u:p@x.com",
-            "https://x.com/services",
-            "https://x.com/?a=b",
-        ] {
-            let message = host(wrong).unwrap_err();
-            assert!(!message.contains("u:p"), "{message}");
-        }
-    }
-
-    #[test]
-    fn versions_are_read_as_people_write_them() {
-        assert_eq!(version_of("v66.0").unwrap(), "66.0");
-        assert_eq!(version_of("58").unwrap(), "58.0");
-        for wrong in ["30.0", "latest", "66.5", ""] {
-            assert_eq!(version_of(wrong).unwrap_err().code, "wrong_api_version");
-        }
-    }
 
     #[test]
     fn segments_and_queries_are_escaped() {

@@ -76,11 +76,9 @@ async fn serve(script: Vec<Line>) -> Server {
 impl Server {
     async fn target(&self) -> Arc<dyn Target> {
         let settings = SalesforceSettings {
-            instance_url: self.url.clone(),
+            instance_url: Some(self.url.clone()),
             access_token: Some(Secret::new("00Dx!token")),
-            client_id: None,
-            client_secret: None,
-            api_version: "66.0".to_owned(),
+            ..SalesforceSettings::default()
         };
         salesforce_target("org", &settings).await.unwrap()
     }
@@ -217,11 +215,11 @@ async fn a_close_that_had_to_log_in_for_too_long_is_not_sent() {
     ])
     .await;
     let settings = SalesforceSettings {
-        instance_url: server.url.clone(),
+        instance_url: Some(server.url.clone()),
         access_token: Some(Secret::new("00Dx!old")),
         client_id: Some("app".to_owned()),
         client_secret: Some(Secret::new("secret")),
-        api_version: "66.0".to_owned(),
+        ..SalesforceSettings::default()
     };
     let target = salesforce_target("org", &settings).await.unwrap();
     let failure = jobs(&target).close("750").await.unwrap_err();
