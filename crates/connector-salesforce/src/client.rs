@@ -1,7 +1,6 @@
 //! One org over HTTP: addresses, the session, time-outs, and which calls may be repeated.
 //! A call that the org may have acted on is repeated only where acting twice does no harm.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,11 +15,14 @@ use serde::de::DeserializeOwned;
 
 use crate::address;
 use crate::auth::{Auth, Token};
+use crate::budget::{Budget, Permit, Purpose};
 use crate::errors::{self, CallError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Counting a large object may take the org's whole two minutes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(130);
+/// A look at the org's limits.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 /// A hundred megabytes over a slow line.
 pub(crate) const TRANSFER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Tries of a call that may be repeated; beyond these the line's own back-off takes over.
@@ -41,7 +43,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     version: String,
     auth: Auth,
-    usage: Mutex<Option<String>>,
+    budget: Budget,
 }
 
 /// The reading of an answer's body.
@@ -54,6 +56,7 @@ pub(crate) struct Call {
     body: Body,
     repeat: Repeat,
     timeout: Duration,
+    purpose: Purpose,
 }
 
 #[derive(Clone)]
@@ -88,6 +91,7 @@ impl Call {
             body: Body::None,
             repeat: Repeat::Freely,
             timeout: CALL_TIMEOUT,
+            purpose: Purpose::Work,
         }
     }
 
@@ -127,6 +131,12 @@ impl Call {
         self
     }
 
+    /// It ends what has begun, and so is made beyond the budget too.
+    pub(crate) fn settling(mut self) -> Self {
+        self.purpose = Purpose::Settle;
+        self
+    }
+
     /// Not again once the org may have acted, nor later than `within` after the first try.
     pub(crate) fn unless_acted(mut self, within: Option<Duration>) -> Self {
         self.repeat = Repeat::Unacted { within };
@@ -136,13 +146,14 @@ impl Call {
 
 impl Client {
     pub(crate) fn new(name: &str, settings: &SalesforceSettings) -> Result<Self, Failure> {
-        Self::build(name, settings).map_err(|failure| failure.connection(name))
+        let sf = std::env::var("STEVEDORE_SF").unwrap_or_else(|_| "sf".to_owned());
+        Self::build(name, settings, &sf).map_err(|failure| failure.connection(name))
     }
 
-    fn build(name: &str, settings: &SalesforceSettings) -> Result<Self, Failure> {
+    /// `sf` is the Salesforce CLI's program.
+    fn build(name: &str, settings: &SalesforceSettings, sf: &str) -> Result<Self, Failure> {
         let version = address::version(&settings.api_version)?;
-        let sf = std::env::var("STEVEDORE_SF").unwrap_or_else(|_| "sf".to_owned());
-        let auth = Auth::new(settings, &sf)?;
+        let auth = Auth::new(settings, sf)?;
         // Whoever came first has set it; there is only one to choose.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -162,7 +173,7 @@ impl Client {
             http,
             version,
             auth,
-            usage: Mutex::new(None),
+            budget: Budget::new(settings),
         })
     }
 
@@ -236,6 +247,7 @@ impl Client {
             Some(token) => token,
             None => token.insert(self.auth.token(&self.http).await?),
         };
+        let permit = self.admit(call, token).await?;
         if let Repeat::Unacted {
             within: Some(limit),
         } = call.repeat
@@ -271,7 +283,8 @@ impl Client {
             .send()
             .await
             .map_err(|error| errors::unanswered(&error, &token.host))?;
-        self.note_usage(&answer);
+        note_usage(&permit, &answer);
+        drop(permit);
         let status = answer.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return read(answer).await;
@@ -283,7 +296,7 @@ impl Client {
             .map(Duration::from_secs);
         // A refusal whose body does not arrive is a refusal all the same.
         let body = answer.bytes().await.unwrap_or_default();
-        let usage = self.usage();
+        let usage = self.budget.said();
         let mut error = errors::refused(status.as_u16(), &body, usage.as_deref());
         error.retry_after = retry_after;
         Err(error)
@@ -299,21 +312,40 @@ impl Client {
         error
     }
 
-    fn note_usage(&self, answer: &Response) {
-        let Some(usage) = answer.headers().get("Sforce-Limit-Info") else {
-            return;
+    /// Lets a call through where the budget has room. An old count is asked for anew before it forbids anything: nothing else would tell that the
+    /// window has moved on.
+    async fn admit(&self, call: &Call, token: &Token) -> Result<Permit<'_>, CallError> {
+        let refused = match self.budget.admit(call.purpose) {
+            Ok(permit) => return Ok(permit),
+            Err(refused) => refused,
         };
-        if let Ok(usage) = usage.to_str() {
-            *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage.to_owned());
+        if !self.budget.look_is_due() {
+            return Err(CallError::before(refused));
         }
+        let permit = self.budget.look();
+        let look = self
+            .http
+            .get(self.url(token, "/limits"))
+            .header(AUTHORIZATION, token.header.as_ref().clone())
+            .timeout(LOOK_TIMEOUT);
+        // What else the answer says does not matter: a session that has ended is for the call itself to find.
+        if let Ok(answer) = look.send().await {
+            note_usage(&permit, &answer);
+        }
+        drop(permit);
+        self.budget.admit(call.purpose).map_err(CallError::before)
     }
 
-    /// How many API calls were used of how many, as the org last said it: `api-usage=10018/100000`.
-    pub(crate) fn usage(&self) -> Option<String> {
-        self.usage
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn url(&self, token: &Token, path: &str) -> String {
+        format!("{}/services/data/v{}{path}", token.host, self.version)
+    }
+}
+
+/// How many API calls were used of how many comes with every answer.
+fn note_usage(permit: &Permit<'_>, answer: &Response) {
+    let usage = answer.headers().get("Sforce-Limit-Info");
+    if let Some(usage) = usage.and_then(|usage| usage.to_str().ok()) {
+        permit.answered(usage);
     }
 }
 
@@ -345,25 +377,4 @@ pub(crate) fn pause_after(tries: u32, asked: Option<Duration>) -> Duration {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn segments_and_queries_are_escaped() {
-        let call = Call::get(&["sobjects", "../A b", "describe"]).query("q", "a='b+c'&d");
-        assert_eq!(
-            call.path,
-            "/sobjects/..%2FA%20b/describe?q=a%3D%27b%2Bc%27%26d"
-        );
-    }
-
-    #[test]
-    fn pauses_grow_and_end() {
-        for tries in 1..40 {
-            assert!(pause_after(tries, None) <= LONGEST_PAUSE);
-        }
-        let asked = Duration::from_secs(3);
-        assert!(pause_after(1, Some(asked)) >= asked);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 mod address;
 mod auth;
+mod budget;
 mod client;
 mod columns;
 mod csv_encode;
