@@ -57,9 +57,11 @@ impl Drop for Permit<'_> {
 
 impl Permit<'_> {
     /// Takes over the count that came with the answer.
-    pub(crate) fn answered(&self, header: &str) {
+    ///
+    /// Returns whether there was one.
+    pub(crate) fn answered(&self, header: &str) -> bool {
         let Some((used, limit)) = read(header) else {
-            return;
+            return false;
         };
         let mut state = self.budget.state();
         // An answer that was overtaken by a later call's may hold the older count.
@@ -73,6 +75,7 @@ impl Permit<'_> {
             text: header.to_owned(),
             at: Instant::now(),
         });
+        true
     }
 }
 
@@ -125,6 +128,11 @@ impl Budget {
         }
     }
 
+    /// A look brought no count. The old one is worth nothing, and the next answer brings another.
+    pub(crate) fn forget(&self) {
+        self.state().known = None;
+    }
+
     /// What the org last said: `api-usage=10018/100000`.
     pub(crate) fn said(&self) -> Option<String> {
         self.state().known.as_ref().map(|known| known.text.clone())
@@ -163,8 +171,8 @@ fn refused(used: u64, limit: u64, why: &str) -> Failure {
         format!("the org has used {used} of its {limit} API calls in 24 hours, and {why}"),
     )
     .hint(
-        "resume when the 24-hour window has moved on; or change `api_budget` and `api_reserve` where the services' own settings (`connections`) give this connection, as \
-         a run keeps the file that it began with, and resume",
+        "resume when the 24-hour window has moved on; or, as a run keeps the file that it began with, give this connection another `api_budget` or `api_reserve` in the \
+         services' own settings (`connections`), and resume",
     )
 }
 
@@ -307,5 +315,8 @@ mod tests {
         ten.set_stale(Duration::from_millis(30));
         std::thread::sleep(Duration::from_millis(31));
         assert!(ten.look_is_due() && !ten.look_is_due());
+        assert!(!ten.look().answered("nothing of use"));
+        ten.forget();
+        assert_eq!(message(&ten, Purpose::Work), None);
     }
 }

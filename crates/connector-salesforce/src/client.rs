@@ -328,9 +328,10 @@ impl Client {
             .get(self.url(token, "/limits"))
             .header(AUTHORIZATION, token.header.as_ref().clone())
             .timeout(LOOK_TIMEOUT);
-        // What else the answer says does not matter: a session that has ended is for the call itself to find.
-        if let Ok(answer) = look.send().await {
-            note_usage(&permit, &answer);
+        // What else the answer says does not matter: that a session has ended is for the call itself to find.
+        let counted = look.send().await;
+        if !counted.is_ok_and(|answer| note_usage(&permit, &answer)) {
+            self.budget.forget();
         }
         drop(permit);
         self.budget.admit(call.purpose).map_err(CallError::before)
@@ -341,12 +342,12 @@ impl Client {
     }
 }
 
-/// How many API calls were used of how many comes with every answer.
-fn note_usage(permit: &Permit<'_>, answer: &Response) {
+/// How many API calls were used of how many comes with the answers; says whether it came with this one.
+fn note_usage(permit: &Permit<'_>, answer: &Response) -> bool {
     let usage = answer.headers().get("Sforce-Limit-Info");
-    if let Some(usage) = usage.and_then(|usage| usage.to_str().ok()) {
-        permit.answered(usage);
-    }
+    usage
+        .and_then(|usage| usage.to_str().ok())
+        .is_some_and(|usage| permit.answered(usage))
 }
 
 impl Call {

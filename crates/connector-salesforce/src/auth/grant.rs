@@ -132,20 +132,22 @@ impl Grant {
                 "`client_id` is the consumer key of an app that the org knows; a new app is known after some minutes; then resume"
             }
             Self::ClientCredentials { .. } => {
-                "give the connection `client_id` and `client_secret` of an app of this org with the client credentials flow on, and a user to run as; then resume"
+                "give the connection `client_id` and `client_secret` of an app of this org with the client credentials flow on, and a user to run \
+                 as; then resume"
             }
             Self::Refresh { .. } => {
-                "the refresh token was revoked, has expired, was replaced by a newer one, or is another app's: log in anew, put the new one into the environment, then resume"
+                "the refresh token was revoked, has expired, was replaced by a newer one, or is another app's: log in anew, put the new one into the \
+                 environment, then resume"
             }
             Self::Assertion { .. }
                 if code == "invalid_app_access" || message.contains("approved") =>
             {
-                "the app's policy has to permit the user beforehand (\"Admin approved users are pre-authorized\", with a profile or permission set of the user's); a \
-                 sandbox's user logs in at https://test.salesforce.com (`login_url`); then resume"
+                "the app's policy has to permit the user beforehand (\"Admin approved users are pre-authorized\", with a profile or permission set of \
+                 the user's); a sandbox's user logs in at https://test.salesforce.com (`login_url`); then resume"
             }
             Self::Assertion { .. } => {
-                "the app has to hold the certificate of this private key, `username` be a user of the org that `login_url` leads to, and this machine's clock be \
-                 right; then resume"
+                "the app has to hold the certificate of this private key, `username` be a user of the org that `login_url` leads to, and this \
+                 machine's clock be right; then resume"
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::address;
 /// Where a login is granted unless the settings say otherwise.
 const LOGIN_HOST: &str = "https://login.salesforce.com";
 
-pub(super) const LOGINS: &str = "a login is one of: `access_token` with `instance_url`; `client_id` and `client_secret` with `instance_url`; `client_id`, `username` and \
-    `private_key` or `private_key_file`; `client_id` and `refresh_token`; `target_org`";
+pub(super) const LOGINS: &str = "a login is one of: `access_token` with `instance_url`; `client_id` and `client_secret` with `instance_url`; \
+    `client_id`, `username` and `private_key` or `private_key_file`; `client_id` and `refresh_token`; `target_org`";
 
 /// A way to a session.
 pub(super) enum Login {

@@ -99,8 +99,8 @@ async fn a_session_that_the_cli_can_not_renew_pauses() {
     assert_eq!(sf.calls().len(), 4, "asked again once");
 }
 
-/// An org that says with each answer how many calls were used, as the list has it; the last again and again.
-async fn counting(counts: &'static [u64]) -> String {
+/// An org that says with each answer how many calls were used, as the list has it; the last again and again. Where the list has none the session has ended.
+async fn counting(counts: &'static [Option<u64>]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -110,8 +110,21 @@ async fn counting(counts: &'static [u64]) -> String {
             let _ = stream.read(&mut buffer).await;
             let used = counts[place.min(counts.len() - 1)];
             place += 1;
+            let (status, body, header) = match used {
+                Some(used) => (
+                    "200 OK",
+                    r#"{"access_token":"00Dx!new"}"#,
+                    format!("Sforce-Limit-Info: api-usage={used}/100\r\n"),
+                ),
+                None => (
+                    "401 Unauthorized",
+                    r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#,
+                    String::new(),
+                ),
+            };
             let answer = format!(
-                "HTTP/1.1 200 OK\r\nConnection: close\r\nSforce-Limit-Info: api-usage={used}/100\r\nContent-Length: 2\r\n\r\n{{}}"
+                "HTTP/1.1 {status}\r\nConnection: close\r\n{header}Content-Length: {}\r\n\r\n{body}",
+                body.len()
             );
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -123,21 +136,37 @@ async fn counting(counts: &'static [u64]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_count_is_asked_for_anew_before_it_forbids_anything() {
     // The call itself; a look that finds the window moved on, and the call; a look that does not, twice.
-    let url = counting(&[50, 10, 60, 61, 62]).await;
-    let settings = SalesforceSettings {
-        api_budget: Some(model::migration::Threshold::Percent(50.0)),
-        ..by_token(&url)
-    };
-    let mut client = Client::new("org", &settings).unwrap();
-    client.budget.set_stale(Duration::ZERO);
+    let url = counting(&[Some(50), Some(10), Some(60), Some(61), Some(62)]).await;
+    let client = impatient(&url);
     assert_eq!(ask(&client).await, Ok(()));
     assert_eq!(ask(&client).await, Ok(()));
     for used in [61, 62] {
         let failure = ask(&client).await.unwrap_err();
         assert_eq!(failure.code, "api_budget");
-        assert!(
-            failure.message.contains(&format!("{used} of its 100")),
-            "{failure}"
-        );
+        let told = format!("{used} of its 100");
+        assert!(failure.message.contains(&told), "{failure}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ended_while_the_run_was_paused_keeps_no_old_count_alive() {
+    // The call; a look and a call without a session; a login, and the call.
+    let url = counting(&[Some(50), None, None, Some(0), Some(3), Some(4)]).await;
+    let client = impatient(&url);
+    assert_eq!(ask(&client).await, Ok(()));
+    assert_eq!(ask(&client).await, Ok(()));
+    assert_eq!(client.budget.said().as_deref(), Some("api-usage=3/100"));
+}
+
+/// Half of the calls may be used, and a count is old at once.
+fn impatient(url: &str) -> Client {
+    let settings = SalesforceSettings {
+        api_budget: Some(model::migration::Threshold::Percent(50.0)),
+        client_id: Some("app".to_owned()),
+        client_secret: Some(Secret::new("secret")),
+        ..by_token(url)
+    };
+    let mut client = Client::new("org", &settings).unwrap();
+    client.budget.set_stale(Duration::ZERO);
+    client
 }
