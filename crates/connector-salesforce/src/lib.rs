@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod auth;
+mod budget;
 mod client;
 mod columns;
 mod csv_encode;

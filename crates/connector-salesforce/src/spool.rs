@@ -21,7 +21,9 @@ pub(crate) struct Spool(SpooledTempFile);
 impl Spool {
     /// Downloads a file of a job; an answer without content is an empty one.
     pub(crate) async fn download(client: &Client, job: &str, file: &str) -> Result<Self, Failure> {
-        let call = Call::get(&["jobs", "ingest", job, file]).timeout(TRANSFER_TIMEOUT);
+        let call = Call::get(&["jobs", "ingest", job, file])
+            .timeout(TRANSFER_TIMEOUT)
+            .settling();
         let spool = client
             .send(call, |answer| Box::pin(Self::read(answer)))
             .await?;

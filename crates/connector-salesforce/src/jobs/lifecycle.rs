@@ -110,7 +110,7 @@ pub(crate) async fn close(client: &Client, job: &str) -> Result<(), Failure> {
 /// Ends a job early; one that has ended, or is gone, is left alone.
 pub(crate) async fn abort(client: &Client, job: &str) -> Result<(), Failure> {
     let body = json!({"state": "Aborted"});
-    let call = Call::patch(&["jobs", "ingest", job], &body);
+    let call = Call::patch(&["jobs", "ingest", job], &body).settling();
     let Err(error) = client.done(call).await else {
         return Ok(());
     };
@@ -156,7 +156,8 @@ pub(crate) async fn status(client: &Client, job: &str) -> Result<JobStatus, Fail
 
 /// None where the org does not know the job.
 async fn state(client: &Client, job: &str) -> Result<Option<JobInfo>, Failure> {
-    match client.json(Call::get(&["jobs", "ingest", job])).await {
+    let call = Call::get(&["jobs", "ingest", job]).settling();
+    match client.json(call).await {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
