@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 use model::migration::{
-    AnyLookup, Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
+    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
 };
 use model::{Failure, RunId};
 use record::meta;
@@ -37,12 +37,12 @@ pub struct Spec<'a> {
 const STACK: usize = 64 << 20;
 
 /// Where a field's values go.
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// In the target's own spelling: a field, or a relation.
-    name: String,
-    field: Option<&'a TargetField>,
+    pub(crate) name: String,
+    pub(crate) field: Option<&'a TargetField>,
     /// The parent's field by which a lookup finds it, and the parent's object where the lookup may point to several.
-    found_by: Option<(Option<String>, String)>,
+    pub(crate) found_by: Option<(Option<String>, String)>,
 }
 
 impl<'a> Place<'a> {
@@ -55,7 +55,7 @@ impl<'a> Place<'a> {
     }
 
     /// As the target addresses it: `Name`, `Account.External_Id__c`, `Account:What.External_Id__c`.
-    fn sent_as(&self) -> String {
+    pub(crate) fn sent_as(&self) -> String {
         match (self.field, &self.found_by) {
             (None, Some((None, by))) => format!("{}.{by}", self.name),
             (None, Some((Some(object), by))) => format!("{object}:{}.{by}", self.name),
@@ -80,8 +80,8 @@ impl Mapper {
     }
 }
 
-struct Compiler<'a> {
-    spec: &'a Spec<'a>,
+pub(crate) struct Compiler<'a> {
+    pub(crate) spec: &'a Spec<'a>,
 }
 
 impl Compiler<'_> {
@@ -154,43 +154,6 @@ impl Compiler<'_> {
         Ok(mapper)
     }
 
-    /// Records that a second pass would link to nothing need not be sent where they were new: nothing is there to be cleared.
-    fn skips_unlinked(&self) -> bool {
-        let first = self.spec.object.second_pass_of.as_deref();
-        let first = first.and_then(|name| self.spec.migration.object(name));
-        first.is_some_and(|first| first.operation == Operation::Insert)
-    }
-
-    /// What polymorphic lookups must say of each record: which object holds its parent.
-    fn guards(&self) -> Result<Vec<Computed>, Failure> {
-        let fields = self.spec.object.fields.iter().flatten();
-        fields
-            .filter_map(|(name, field)| match field {
-                Field::AnyLookup(lookup) => Some((name, lookup)),
-                _ => None,
-            })
-            .map(|(name, lookup)| {
-                let (which, by) = (&lookup.which, &lookup.by);
-                let sql = format!(
-                    "case when ({by}) is not null then coalesce(cast(({which}) as varchar), '') end"
-                );
-                let expression = Expression::compile(&sql, &self.spec.source, self.spec.began)?;
-                let names = lookup
-                    .lookup
-                    .iter()
-                    .map(|name| (name.clone(), name.clone()));
-                let place = Place {
-                    name: name.clone(),
-                    field: None,
-                    found_by: None,
-                };
-                let values = Some((names.collect(), Otherwise::Reject));
-                self.computed(place, expression, OnNull::Clear, values)
-                    .map_err(|failure| failure.field(name))
-            })
-            .collect()
-    }
-
     /// The columns that a field is computed to; a polymorphic lookup has one for each object that may hold the parent.
     fn field(&self, name: &str, field: &Field) -> Result<Vec<Computed>, Failure> {
         let (source, began) = (&self.spec.source, self.spec.began);
@@ -240,43 +203,7 @@ impl Compiler<'_> {
         Ok(vec![one])
     }
 
-    fn any_lookup(&self, name: &str, lookup: &AnyLookup) -> Result<Vec<Computed>, Failure> {
-        let (source, began) = (&self.spec.source, self.spec.began);
-        let mut branches = Vec::new();
-        for object in &lookup.lookup {
-            let parent = lookup::parent_key(self.spec.migration, object, &lookup.by)?;
-            let is_it = format!("({}) = '{object}'", lookup.which);
-            branches.push((parent, is_it));
-        }
-        if self.spec.target.relation(name).is_none() {
-            // A plain field takes the key of whichever it is.
-            let branches = branches.iter();
-            let cases: Vec<_> = branches
-                .map(|(parent, is_it)| format!("when {is_it} then {}", parent.expr))
-                .collect();
-            let sql = format!("case {} end", cases.join(" "));
-            let expression = Expression::compile(&sql, source, began)?;
-            return Ok(vec![self.computed(
-                self.place(name)?,
-                expression,
-                OnNull::Clear,
-                None,
-            )?]);
-        }
-        branches
-            .into_iter()
-            .map(|(parent, is_it)| {
-                let sql = format!("case when {is_it} then {} end", parent.expr);
-                let expression = Expression::compile(&sql, source, began)?;
-                let mut place = self.reference(name, &parent.object, parent.external_id)?;
-                // Several columns fill one field, so each has a name of its own.
-                place.name = place.sent_as();
-                self.computed(place, expression, OnNull::Keep, None)
-            })
-            .collect()
-    }
-
-    fn computed(
+    pub(crate) fn computed(
         &self,
         place: Place<'_>,
         expression: Expression,
@@ -358,7 +285,7 @@ impl Compiler<'_> {
             .collect()
     }
 
-    fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
+    pub(crate) fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
         let target = self.spec.target;
         if let Some(field) = target.field(name) {
             return Ok(Place::field(field));
@@ -378,34 +305,6 @@ impl Compiler<'_> {
                 relation.field
             )),
             None => failure.hint(columns::nearest(name, &names)),
-        })
-    }
-
-    /// Where a lookup goes: a relation, where the target has such, or else a plain field.
-    fn reference(&self, name: &str, object: &str, by: String) -> Result<Place<'_>, Failure> {
-        let Some(relation) = self.spec.target.relation(name) else {
-            let place = self.place(name)?;
-            return Ok(Place {
-                found_by: Some((None, by)),
-                ..place
-            });
-        };
-        let Some(to) = relation
-            .to
-            .iter()
-            .find(|to| to.eq_ignore_ascii_case(object))
-        else {
-            return Err(Failure::usage(
-                "wrong_parent",
-                format!("`{}` can't point to a record of `{object}`", relation.name),
-            )
-            .hint(format!("it points to: {}", relation.to.join(", "))));
-        };
-        let object = (relation.to.len() > 1).then(|| to.clone());
-        Ok(Place {
-            name: relation.name.clone(),
-            field: None,
-            found_by: Some((object, by)),
         })
     }
 

@@ -13,6 +13,7 @@ mod key_hashes;
 mod lookup;
 mod mapper;
 mod merge;
+mod references;
 mod value_map;
 
 pub use compile::Spec;
