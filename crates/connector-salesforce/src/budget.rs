@@ -143,8 +143,8 @@ impl Budget {
         let left = limit.saturating_sub(self.reserve);
         match (purpose, self.budget) {
             (Purpose::Settle, _) => (limit, "none is left, not even for ending jobs".to_owned()),
-            (Purpose::Work, Some(budget)) if budget.of(limit) <= left => {
-                let most = budget.of(limit);
+            (Purpose::Work, Some(budget)) if self.reserve == 0 || budget.of(limit) <= left => {
+                let most = budget.of(limit).min(limit);
                 (
                     most,
                     format!("the connection lets it come to {most} (`api_budget: {budget}`)"),
@@ -268,6 +268,10 @@ mod tests {
         let told = message(&both, Purpose::Work).unwrap();
         assert!(told.contains("last 100 to others"), "{told}");
         // More than the org has at all.
+        let much = budget(Some(Threshold::Records(5000)), None);
+        says(&much, 1000, 1000);
+        let told = message(&much, Purpose::Work).unwrap();
+        assert!(told.contains("come to 1000 (`api_budget: 5000`)"), "{told}");
         let all = budget(None, Some(5000));
         says(&all, 0, 1000);
         assert!(message(&all, Purpose::Work).is_some());
