@@ -13,8 +13,8 @@ const STALE: Duration = Duration::from_secs(60);
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Moves something on: it stays within the budget and leaves the reserve.
-    Work,
+    /// Moves something on: it stays within the budget and leaves the reserve, and so must the calls that it leads to: so many with itself.
+    Work { calls: u64 },
     /// Brings what has begun to its end: it may use what the org has.
     Settle,
 }
@@ -97,8 +97,12 @@ impl Budget {
         {
             let used = known.used.saturating_add(state.under_way);
             let (most, why) = self.most(known.limit, purpose);
-            if used >= most {
-                return Err(refused(used, known.limit, &why));
+            let calls = match purpose {
+                Purpose::Work { calls } => calls,
+                Purpose::Settle => 1,
+            };
+            if used.saturating_add(calls) > most {
+                return Err(refused(used, known.limit, &why, calls));
             }
         }
         state.under_way += 1;
@@ -143,14 +147,16 @@ impl Budget {
         let left = limit.saturating_sub(self.reserve);
         match (purpose, self.budget) {
             (Purpose::Settle, _) => (limit, "none is left, not even for ending jobs".to_owned()),
-            (Purpose::Work, Some(budget)) if budget.of(limit) <= left => {
-                let most = budget.of(limit);
+            (Purpose::Work { .. }, Some(budget))
+                if self.reserve == 0 || budget.of(limit) <= left =>
+            {
+                let most = budget.of(limit).min(limit);
                 (
                     most,
                     format!("the connection lets it come to {most} (`api_budget: {budget}`)"),
                 )
             }
-            (Purpose::Work, _) => (
+            (Purpose::Work { .. }, _) => (
                 left,
                 format!(
                     "the connection leaves the last {} to others (`api_reserve`)",
@@ -165,10 +171,14 @@ impl Budget {
     }
 }
 
-fn refused(used: u64, limit: u64, why: &str) -> Failure {
+fn refused(used: u64, limit: u64, why: &str, calls: u64) -> Failure {
+    let takes = match calls {
+        1 => String::new(),
+        _ => format!("; what is to be done takes {calls}"),
+    };
     Failure::pause(
         "api_budget",
-        format!("the org has used {used} of its {limit} API calls in 24 hours, and {why}"),
+        format!("the org has used {used} of its {limit} API calls in 24 hours, and {why}{takes}"),
     )
     .hint(
         "resume when the 24-hour window has moved on; or, as a run keeps the file that it began with, give this connection another `api_budget` or `api_reserve` in the \
@@ -200,6 +210,8 @@ mod tests {
     use model::FailureKind;
 
     use super::*;
+
+    const WORK: Purpose = Purpose::Work { calls: 1 };
 
     fn budget(budget: Option<Threshold>, reserve: Option<u64>) -> Budget {
         Budget::new(&SalesforceSettings {
@@ -244,11 +256,11 @@ mod tests {
     #[test]
     fn work_ends_at_the_budget_and_settling_at_the_limit() {
         let half = budget(Some(Threshold::Percent(50.0)), None);
-        assert_eq!(message(&half, Purpose::Work), None, "nothing is known yet");
+        assert_eq!(message(&half, WORK), None, "nothing is known yet");
         says(&half, 499, 1000);
-        assert_eq!(message(&half, Purpose::Work), None);
+        assert_eq!(message(&half, WORK), None);
         says(&half, 500, 1000);
-        let told = message(&half, Purpose::Work).unwrap();
+        let told = message(&half, WORK).unwrap();
         for word in ["500 of its 1000", "come to 500", "`api_budget: 50%`"] {
             assert!(told.contains(word), "{word}: {told}");
         }
@@ -263,21 +275,34 @@ mod tests {
     fn the_stricter_of_budget_and_reserve_counts() {
         let both = budget(Some(Threshold::Records(950)), Some(100));
         says(&both, 899, 1000);
-        assert_eq!(message(&both, Purpose::Work), None);
+        assert_eq!(message(&both, WORK), None);
         says(&both, 900, 1000);
-        let told = message(&both, Purpose::Work).unwrap();
+        let told = message(&both, WORK).unwrap();
         assert!(told.contains("last 100 to others"), "{told}");
         // More than the org has at all.
+        let much = budget(Some(Threshold::Records(5000)), None);
+        says(&much, 1000, 1000);
+        let told = message(&much, WORK).unwrap();
+        assert!(told.contains("come to 1000 (`api_budget: 5000`)"), "{told}");
         let all = budget(None, Some(5000));
         says(&all, 0, 1000);
-        assert!(message(&all, Purpose::Work).is_some());
+        assert!(message(&all, WORK).is_some());
+    }
+
+    #[test]
+    fn what_leads_to_further_calls_needs_room_for_them() {
+        let ten = budget(Some(Threshold::Records(10)), None);
+        says(&ten, 7, 1000);
+        let told = message(&ten, Purpose::Work { calls: 4 }).unwrap();
+        assert!(told.ends_with("takes 4"), "{told}");
+        assert_eq!(message(&ten, Purpose::Work { calls: 3 }), None);
     }
 
     #[test]
     fn without_either_the_org_decides() {
         let none = budget(None, None);
         says(&none, 2000, 1000);
-        assert_eq!(message(&none, Purpose::Work), None);
+        assert_eq!(message(&none, WORK), None);
         assert_eq!(none.said().as_deref(), Some("api-usage=2000/1000"));
     }
 
@@ -285,25 +310,25 @@ mod tests {
     fn calls_under_way_count() {
         let ten = budget(Some(Threshold::Records(10)), None);
         says(&ten, 8, 1000);
-        let first = ten.admit(Purpose::Work).unwrap();
-        let second = ten.admit(Purpose::Work).unwrap();
-        assert!(message(&ten, Purpose::Work).is_some());
+        let first = ten.admit(WORK).unwrap();
+        let second = ten.admit(WORK).unwrap();
+        assert!(message(&ten, WORK).is_some());
         first.answered("api-usage=9/1000");
         drop((first, second));
-        assert_eq!(message(&ten, Purpose::Work), None);
+        assert_eq!(message(&ten, WORK), None);
     }
 
     #[test]
     fn an_answer_that_was_overtaken_does_not_turn_the_count_back() {
         let ten = budget(Some(Threshold::Records(10)), None);
-        let slow = ten.admit(Purpose::Work).unwrap();
+        let slow = ten.admit(WORK).unwrap();
         says(&ten, 10, 1000);
         slow.answered("api-usage=9/1000");
         drop(slow);
-        assert!(message(&ten, Purpose::Work).is_some());
+        assert!(message(&ten, WORK).is_some());
         // The window moved on.
         says(&ten, 3, 1000);
-        assert_eq!(message(&ten, Purpose::Work), None);
+        assert_eq!(message(&ten, WORK), None);
     }
 
     #[test]
@@ -317,6 +342,6 @@ mod tests {
         assert!(ten.look_is_due() && !ten.look_is_due());
         assert!(!ten.look().answered("nothing of use"));
         ten.forget();
-        assert_eq!(message(&ten, Purpose::Work), None);
+        assert_eq!(message(&ten, WORK), None);
     }
 }

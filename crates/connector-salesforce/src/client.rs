@@ -92,7 +92,7 @@ impl Call {
             body: Body::None,
             repeat: Repeat::Freely,
             timeout: CALL_TIMEOUT,
-            purpose: Purpose::Work,
+            purpose: Purpose::Work { calls: 1 },
         }
     }
 
@@ -129,6 +129,12 @@ impl Call {
 
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// It leads to others, so many with itself, and is of no use without them.
+    pub(crate) fn leading_to(mut self, calls: u64) -> Self {
+        self.purpose = Purpose::Work { calls };
         self
     }
 

@@ -74,12 +74,26 @@ async fn a_job_that_began_is_followed_to_its_end_beyond_the_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_may_not_be_filled_or_closed_can_still_be_aborted() {
-    let bed = bed_with(2).await;
+async fn a_job_that_may_not_be_closed_any_more_is_not_begun() {
+    // Describe; of create, look, upload and close only three.
+    let bed = bed_with(4).await;
+    let plan = bed.accounts(Operation::Upsert).await;
+    let calls = bed.org.api_calls();
+    over(&bed.jobs().create(&plan).await.unwrap_err());
+    assert_eq!(bed.org.api_calls(), calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_others_left_no_room_for_can_still_be_aborted() {
+    let bed = bed_with(5).await;
     let plan = bed.accounts(Operation::Upsert).await;
     let jobs = bed.jobs();
     let part = jobs.encode(&plan, &accounts(5)).unwrap();
     let job = jobs.create(&plan).await.unwrap();
+    let others = by_token(&bed.org).await;
+    for _ in 0..3 {
+        ask(others.as_ref()).await.unwrap();
+    }
     over(&jobs.upload(&plan, &job, vec![part]).await.unwrap_err());
     over(&jobs.close(&job).await.unwrap_err());
     assert_eq!(jobs.status(&job).await, Ok(JobStatus::Open));

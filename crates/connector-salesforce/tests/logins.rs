@@ -6,6 +6,8 @@ mod support;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connector::{CountScope, Target};
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings};
@@ -14,6 +16,7 @@ use rehearsal_org::{RehearsalOrg, Settings, USERNAME};
 use support::script::{HERE, Server, line, serve};
 use support::{Bed, accounts, count, created, ended, results};
 
+/// Of nothing but these tests, as all in that folder.
 const PRIVATE: &str = include_str!("keys/private.pem");
 const PUBLIC: &str = include_str!("keys/public.pem");
 const EXPIRED: &str =
@@ -122,6 +125,33 @@ async fn a_job_goes_on_while_its_sessions_end() {
         let told = results(jobs, &plan, &job, 5).await.unwrap();
         assert_eq!(count(&told, created), 5);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_is_meant_for_the_login_address_and_soon_over() {
+    let server = serve(vec![line("oauth2/token", "400 Bad Request", "{}")]).await;
+    let settings = SalesforceSettings {
+        login_url: Some(format!("{}/", server.url)),
+        client_id: Some("app\n".to_owned()),
+        username: Some("ann@acme.example".to_owned()),
+        private_key: Some(Secret::new(PRIVATE)),
+        ..SalesforceSettings::default()
+    };
+    ask(&settings).await.unwrap_err();
+    let body = server.bodies("oauth2").remove(0);
+    let (grant, assertion) = body.split_once("&assertion=").unwrap();
+    assert_eq!(
+        grant,
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
+    );
+    let claims = assertion.split('.').nth(1).unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["aud"], server.url);
+    assert_eq!(claims["iss"], "app");
+    assert_eq!(claims["sub"], "ann@acme.example");
+    let left = claims["exp"].as_i64().unwrap() - chrono::Utc::now().timestamp();
+    assert!((100..180).contains(&left), "{left} seconds");
 }
 
 fn pauses(failure: &Failure, code: &str, hint: &str) {
@@ -312,4 +342,28 @@ async fn an_incomplete_login_is_refused_before_anything_is_sent() {
     );
     assert_eq!(failure.place.connection.as_deref(), Some("crm"));
     assert!(failure.message.contains("`client_id`"), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_names_the_cli() {
+    const PROGRAM: &str = "/nowhere/of/the/environment";
+    if std::env::var("STEVEDORE_SF").as_deref() != Ok(PROGRAM) {
+        // The environment of a running process can't be changed: this test again, in one of its own.
+        let mut test = tokio::process::Command::new(std::env::current_exe().unwrap());
+        test.args(["the_environment_names_the_cli", "--exact"]);
+        let output = test.env("STEVEDORE_SF", PROGRAM).output().await.unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && told.contains("1 passed"),
+            "{told}"
+        );
+        return;
+    }
+    let settings = SalesforceSettings {
+        target_org: Some("dev".to_owned()),
+        ..SalesforceSettings::default()
+    };
+    let failure = ask(&settings).await.unwrap_err();
+    pauses(&failure, "sf_not_found", "STEVEDORE_SF");
+    assert!(failure.message.contains(PROGRAM), "{failure}");
 }

@@ -58,9 +58,10 @@ impl Grant {
         let of_app = |grant_type: &str, client_id: &str, client_secret: Option<&Secret>| {
             let mut form = vec![
                 ("grant_type", grant_type.to_owned()),
-                ("client_id", client_id.to_owned()),
+                ("client_id", client_id.trim().to_owned()),
             ];
-            form.extend(client_secret.map(|secret| ("client_secret", secret.expose().to_owned())));
+            let secret = client_secret.map(|secret| secret.expose().trim().to_owned());
+            form.extend(secret.map(|secret| ("client_secret", secret)));
             form
         };
         Ok(match self {
@@ -84,7 +85,7 @@ impl Grant {
                 key,
             } => {
                 let now = chrono::Utc::now().timestamp();
-                let assertion = key.assertion(client_id, username, host, now)?;
+                let assertion = key.assertion(client_id.trim(), username.trim(), host, now)?;
                 vec![
                     ("grant_type", JWT_BEARER.to_owned()),
                     ("assertion", assertion),

@@ -14,6 +14,8 @@ use crate::key;
 
 /// The kill switch was read right before a job is closed; the call is not sent later than this after.
 const LEAVE: Duration = Duration::from_secs(1);
+/// From creating a job to closing it: without room for these in the budget of API calls an upload would be for nothing.
+const CALLS: u64 = 4;
 /// What the org takes in one job, as uploaded.
 const MOST_BYTES: u64 = 100_000_000;
 
@@ -40,8 +42,9 @@ pub(crate) async fn create(client: &Client, plan: &LoadPlan) -> Result<String, F
     if plan.operation == Operation::Upsert {
         body["externalIdFieldName"] = json!(key::field(plan)?.name);
     }
+    let call = Call::post(&["jobs", "ingest"], &body).leading_to(CALLS);
     let job: JobInfo = client
-        .json(Call::post(&["jobs", "ingest"], &body))
+        .json(call)
         .await
         .map_err(|error| Failure::from(error).object(&plan.object))?;
     Ok(job.id)
