@@ -120,7 +120,8 @@ impl Call {
     }
 
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
-        self.path.push('?');
+        let more = self.path.contains('?');
+        self.path.push(if more { '&' } else { '?' });
         self.path.push_str(name);
         self.path.push('=');
         self.path.extend(utf8_percent_encode(value, PLAIN));

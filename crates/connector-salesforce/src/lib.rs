@@ -14,9 +14,11 @@ mod prepare;
 mod results;
 mod row_error;
 mod soql;
+mod source;
 mod spool;
 mod target;
 
+pub use source::salesforce_source;
 pub use target::salesforce_target;
 
 #[cfg(test)]

@@ -30,6 +30,21 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Downloads a page of a query's results, and says where the next one is.
+    pub(crate) async fn page(
+        client: &Client,
+        call: Call,
+    ) -> Result<(Self, Option<String>), Failure> {
+        let page = client.send(call, |answer| {
+            let next = answer.headers().get("Sforce-Locator");
+            let next = next.and_then(|next| next.to_str().ok());
+            let next = next.filter(|next| !next.is_empty() && *next != "null");
+            let next = next.map(str::to_owned);
+            Box::pin(async move { Ok((Self::read(answer).await?, next)) })
+        });
+        Ok(page.await?)
+    }
+
     async fn read(mut answer: Response) -> Result<Self, CallError> {
         let host = answer.url().origin().ascii_serialization();
         let mut file = SpooledTempFile::new(IN_MEMORY);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use connector::{CountScope, JobStatus, Target};
+use connector::{CountScope, JobBody, JobStatus, Target};
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings, Threshold};
 use model::{Failure, FailureKind, Secret};
@@ -65,7 +65,9 @@ async fn a_job_that_began_is_followed_to_its_end_beyond_the_budget() {
     let jobs = bed.jobs();
     let part = jobs.encode(&plan, &accounts(5)).unwrap();
     let job = jobs.create(&plan).await.unwrap();
-    jobs.upload(&plan, &job, vec![part]).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     jobs.close(&job).await.unwrap();
     over(&jobs.create(&plan).await.unwrap_err());
     ended(jobs, &job).await;
@@ -94,7 +96,12 @@ async fn a_job_that_others_left_no_room_for_can_still_be_aborted() {
     for _ in 0..3 {
         ask(others.as_ref()).await.unwrap();
     }
-    over(&jobs.upload(&plan, &job, vec![part]).await.unwrap_err());
+    over(
+        &jobs
+            .upload(&plan, &job, JobBody::of(&[part]).unwrap())
+            .await
+            .unwrap_err(),
+    );
     over(&jobs.close(&job).await.unwrap_err());
     assert_eq!(jobs.status(&job).await, Ok(JobStatus::Open));
     jobs.abort(&job).await.unwrap();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 use model::migration::{
-    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
+    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, SHARED, ValueMap,
 };
 use model::{Failure, RunId};
 use record::meta;
@@ -90,6 +90,10 @@ impl Compiler<'_> {
             Some(fields) => {
                 let mut computed = Vec::new();
                 for (name, field) in fields {
+                    if name == SHARED {
+                        computed.extend(self.shared_fields(fields)?);
+                        continue;
+                    }
                     computed.extend(
                         self.field(name, field)
                             .map_err(|failure| failure.field(name))?,

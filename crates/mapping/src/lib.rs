@@ -14,6 +14,7 @@ mod lookup;
 mod mapper;
 mod merge;
 mod references;
+mod shared;
 mod value_map;
 
 pub use compile::Spec;

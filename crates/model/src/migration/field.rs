@@ -9,6 +9,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// The entry of `fields` that stands for all fields which source and target share by name: `"*": same`.
+pub const SHARED: &str = "*";
+
 /// An entry of `fields`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]

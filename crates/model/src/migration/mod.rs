@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use connection::{Connection, CsvSettings, SalesforceSettings, SqlSettings};
 pub use environment::resolve;
 pub use field::{
-    AnyLookup, DeveloperName, Field, Lookup, Mapped, OnNull, Otherwise, Reference, ValueMap,
+    AnyLookup, DeveloperName, Field, Lookup, Mapped, OnNull, Otherwise, Reference, SHARED, ValueMap,
 };
 pub use lines::Lines;
 pub use object::{From, Object, Operation};

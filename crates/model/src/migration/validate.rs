@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Field, Migration, Object, environment};
+use super::{Field, Migration, Object, SHARED, environment};
 use crate::Failure;
 
 type Checked = Result<(), (Failure, String)>;
@@ -126,13 +126,21 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
     let fields = object.fields.iter().flatten();
     for (field, mapping) in fields {
         let entry = format!("fields.{field}");
+        if field == SHARED && mapping.expression() != "same" {
+            let failure = Failure::usage(
+                "invalid_field",
+                "`\"*\"` stands for all fields that both sides share, and its value is `same`",
+            )
+            .hint("write `\"*\": same`");
+            return Err((failure.field(field), entry));
+        }
         check_field(migration, mapping).map_err(|failure| (failure.field(field), entry))?;
     }
     for key in &object.external_id {
         let mapped = object
             .fields
             .as_ref()
-            .is_none_or(|fields| fields.contains_key(key));
+            .is_none_or(|fields| fields.contains_key(key) || fields.contains_key(SHARED));
         if !mapped && !migration.stamp.contains_key(key) {
             return wrong(
                 "external_id",
