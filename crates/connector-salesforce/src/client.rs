@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use crate::address;
 use crate::auth::{Auth, Token};
@@ -45,6 +46,8 @@ pub(crate) struct Client {
     version: String,
     auth: Auth,
     budget: Budget,
+    /// Held by the one call that looks at the limits while the others wait for what it finds.
+    looking: Mutex<()>,
 }
 
 /// The reading of an answer's body.
@@ -182,6 +185,7 @@ impl Client {
             version,
             auth,
             budget: Budget::new(settings),
+            looking: Mutex::new(()),
         })
     }
 
@@ -323,6 +327,10 @@ impl Client {
     /// Lets a call through where the budget has room. An old count is asked for anew before it forbids anything: nothing else would tell that the
     /// window has moved on.
     async fn admit(&self, call: &Call, token: &Token) -> Result<Permit<'_>, CallError> {
+        if let Ok(permit) = self.budget.admit(call.purpose) {
+            return Ok(permit);
+        }
+        let _looking = self.looking.lock().await;
         let refused = match self.budget.admit(call.purpose) {
             Ok(permit) => return Ok(permit),
             Err(refused) => refused,

@@ -1,5 +1,8 @@
 //! Whole clients with what only tests set: the Salesforce CLI's program, and how long a count of calls serves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use model::{FailureKind, Secret};
 use rehearsal_org::{RehearsalOrg, Settings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -100,16 +103,17 @@ async fn a_session_that_the_cli_can_not_renew_pauses() {
 }
 
 /// An org that says with each answer how many calls were used, as the list has it; the last again and again. Where the list has none the session has ended.
-async fn counting(counts: &'static [Option<u64>]) -> String {
+async fn counting(counts: &'static [Option<u64>]) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let answers = Arc::new(AtomicUsize::new(0));
+    let answered = Arc::clone(&answers);
     tokio::spawn(async move {
-        let mut place = 0;
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut buffer = [0; 4096];
             let _ = stream.read(&mut buffer).await;
+            let place = answered.fetch_add(1, Ordering::Relaxed);
             let used = counts[place.min(counts.len() - 1)];
-            place += 1;
             let (status, body, header) = match used {
                 Some(used) => (
                     "200 OK",
@@ -130,13 +134,13 @@ async fn counting(counts: &'static [Option<u64>]) -> String {
             let _ = stream.shutdown().await;
         }
     });
-    url
+    (url, answers)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_count_is_asked_for_anew_before_it_forbids_anything() {
     // The call itself; a look that finds the window moved on, and the call; a look that does not, twice.
-    let url = counting(&[Some(50), Some(10), Some(60), Some(61), Some(62)]).await;
+    let (url, _) = counting(&[Some(50), Some(10), Some(60), Some(61), Some(62)]).await;
     let client = impatient(&url);
     assert_eq!(ask(&client).await, Ok(()));
     assert_eq!(ask(&client).await, Ok(()));
@@ -151,11 +155,25 @@ async fn an_old_count_is_asked_for_anew_before_it_forbids_anything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_ended_while_the_run_was_paused_keeps_no_old_count_alive() {
     // The call; a look and a call without a session; a login, and the call.
-    let url = counting(&[Some(50), None, None, Some(0), Some(3), Some(4)]).await;
+    let (url, _) = counting(&[Some(50), None, None, Some(0), Some(3), Some(4)]).await;
     let client = impatient(&url);
     assert_eq!(ask(&client).await, Ok(()));
     assert_eq!(ask(&client).await, Ok(()));
     assert_eq!(client.budget.said().as_deref(), Some("api-usage=3/100"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_find_the_count_old_together_wait_for_one_look() {
+    let (url, answers) = counting(&[Some(50), Some(10)]).await;
+    let mut client = impatient(&url);
+    assert_eq!(ask(&client).await, Ok(()));
+    client.budget.set_stale(Duration::from_millis(50));
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let calls = (0..20).map(|_| ask(&client));
+    for answer in futures::future::join_all(calls).await {
+        assert_eq!(answer, Ok(()));
+    }
+    assert_eq!(answers.load(Ordering::Relaxed), 22);
 }
 
 /// Half of the calls may be used, and a count is old at once.
