@@ -46,7 +46,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn field(field: &'a TargetField) -> Self {
+    pub(crate) fn field(field: &'a TargetField) -> Self {
         Self {
             name: field.name.clone(),
             field: Some(field),
