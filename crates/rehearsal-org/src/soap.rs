@@ -11,6 +11,7 @@ use crate::xml::{Element, parse, write_element, write_text};
 
 /// The most an envelope may hold, in bytes.
 const MOST: usize = 64 * 1024;
+const XML: &str = "text/xml; charset=UTF-8";
 /// The versions that have `login`.
 const VERSIONS: std::ops::RangeInclusive<u32> = 31..=64;
 
@@ -47,10 +48,10 @@ pub(crate) async fn answer(
     };
     let body = call.bytes(MOST).await?;
     Ok(match login(org, &body, version) {
-        Ok(()) => Reply::xml(StatusCode::OK, "text/xml", granted(org, kind, api, version)),
+        Ok(()) => Reply::whole(StatusCode::OK, XML, granted(org, kind, api, version)),
         Err(fault) => {
             let body = refusal(&fault, kind);
-            Reply::xml(StatusCode::INTERNAL_SERVER_ERROR, "text/xml", body)
+            Reply::whole(StatusCode::INTERNAL_SERVER_ERROR, XML, body)
         }
     })
 }
