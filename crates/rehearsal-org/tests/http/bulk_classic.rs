@@ -225,6 +225,24 @@ async fn update_and_delete_by_id_in_every_content_type() {
 }
 
 #[tokio::test]
+async fn an_upsert_by_a_key_may_have_a_blank_id() {
+    let client = start().await;
+    let job = xml_job(
+        &client,
+        "<operation>upsert</operation><object>Account</object>\
+         <externalIdFieldName>External_Id__c</externalIdFieldName><contentType>CSV</contentType>",
+    )
+    .await;
+    let csv = "Id,Name,External_Id__c\n,One,A1\n001000000000000AAA,Two,A2\n";
+    let batch = add(&client, &job, "text/csv", csv).await;
+    ended(&client, &job, &batch).await;
+    let (_, text) = result(&client, &job, &batch).await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[1].ends_with(",\"true\",\"true\",\"\""), "{text}");
+    assert!(lines[2].starts_with("\"\",\"false\",\"false\","), "{text}");
+}
+
+#[tokio::test]
 async fn batches_that_can_not_be_read_fail_whole() {
     let client = start().await;
     for (kind, content, rows, message) in [

@@ -51,7 +51,10 @@ async fn take(
         Some(token) => org.auth.check_token(token.trim()),
         None => org.auth.check(&call.headers),
     };
-    allowed.map_err(|_| Exception::new("InvalidSessionId", "Invalid session id"))?;
+    if allowed.is_err() {
+        call.drain().await;
+        return Err(Exception::new("InvalidSessionId", "Invalid session id"));
+    }
     let number = version.strip_suffix(".0").and_then(|v| v.parse().ok());
     if !number.is_some_and(|v: u32| VERSIONS.contains(&v)) {
         let message = format!("Invalid API version: {version}");
