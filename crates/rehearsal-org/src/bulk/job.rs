@@ -67,6 +67,8 @@ pub(super) struct Spec {
     pub(super) crlf: bool,
     pub(super) assignment_rule: Option<String>,
     pub(super) api_version: String,
+    /// Whether an upsert by another key may have a column `Id`, blank in every row: clients of Bulk API 1.0 send one.
+    pub(super) blank_id: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -114,7 +114,7 @@ fn columns(
             "InvalidBatch : Field name not found : {}",
             object.at(key).name()
         )),
-        Operation::Upsert(key) if key != id && has(id) => {
+        Operation::Upsert(key) if key != id && has(id) && !spec.blank_id => {
             Err("InvalidBatch : Id must not be specified in an upsert by another key".to_owned())
         }
         _ => Ok(columns),

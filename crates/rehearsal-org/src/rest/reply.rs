@@ -59,22 +59,8 @@ impl Reply {
         Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
     }
 
-    /// JSON whose content type says nothing of letters: clients of Bulk API 1.0 compare it as a whole.
-    pub(crate) fn bare_json(status: StatusCode, body: String) -> Self {
-        Self::new(status, Content::Whole("application/json", body.into()))
-    }
-
-    /// CSV that is there already.
-    pub(crate) fn whole_csv(body: String) -> Self {
-        Self::new(StatusCode::OK, Content::Whole(CSV, body.into()))
-    }
-
-    /// XML in UTF-8, of this kind: `text/xml` or `application/xml`.
-    pub(crate) fn xml(status: StatusCode, kind: &'static str, body: String) -> Self {
-        let content_type = match kind {
-            "text/xml" => "text/xml; charset=UTF-8",
-            _ => "application/xml; charset=UTF-8",
-        };
+    /// A body that is there already, of this content type.
+    pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: String) -> Self {
         Self::new(status, Content::Whole(content_type, body.into()))
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::create::{JobInfo, spec};
 use super::drive::drive;
-use super::format::{DECLARATION, Exception, Format, Info, one, several};
+use super::format::{CSV, DECLARATION, Exception, Format, Info, JSON, XML, one, several};
 use super::job::{Batch, BatchState, ClassicJob, Content, JobState, Kind};
 use super::results::results;
 use super::{NAMESPACE, rows};
@@ -51,7 +51,10 @@ async fn take(
         Some(token) => org.auth.check_token(token.trim()),
         None => org.auth.check(&call.headers),
     };
-    allowed.map_err(|_| Exception::new("InvalidSessionId", "Invalid session id"))?;
+    if allowed.is_err() {
+        call.drain().await;
+        return Err(Exception::new("InvalidSessionId", "Invalid session id"));
+    }
     let number = version.strip_suffix(".0").and_then(|v| v.parse().ok());
     if !number.is_some_and(|v: u32| VERSIONS.contains(&v)) {
         let message = format!("Invalid API version: {version}");
@@ -179,11 +182,12 @@ fn of_batch(
             let matched =
                 matched.ok_or_else(|| Exception::new("InvalidBatch", "The batch has no result"))?;
             let rows = rows::Result::new(org, &matched, content, &job.spec.api_version);
-            Ok(match content {
-                Content::Csv => Reply::csv(rows),
-                Content::Json => Reply::pieces("application/json", rows),
-                Content::Xml => Reply::pieces("application/xml; charset=UTF-8", rows),
-            })
+            let content_type = match content {
+                Content::Csv => CSV,
+                Content::Json => JSON,
+                Content::Xml => XML,
+            };
+            Ok(Reply::pieces(content_type, rows))
         }
         ["result", id] => Err(Exception::new(
             "InvalidBatch",
@@ -199,7 +203,7 @@ fn request(job: &ClassicJob, batch: &Batch) -> Reply {
     match (&job.spec.kind, job.spec.content) {
         (Kind::Ingest(_), Content::Json) => Format::Json.reply(StatusCode::OK, body),
         (Kind::Ingest(_), Content::Xml) => Format::Xml.reply(StatusCode::OK, body),
-        _ => Reply::whole_csv(body),
+        _ => Reply::whole(StatusCode::OK, CSV, body),
     }
 }
 
