@@ -21,6 +21,14 @@ pub enum Error {
     /// The schema's JSON could not be read.
     #[error("schema of the rehearsal org is not valid JSON of its form")]
     SchemaJson(#[from] serde_json::Error),
+    /// A fault that can't be ordered so.
+    #[error("fault {text:?}: {problem}")]
+    Fault {
+        /// What was asked for.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A setting that can't work.
     #[error("settings of the rehearsal org: {0}")]
     Settings(String),

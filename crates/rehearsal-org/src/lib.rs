@@ -26,7 +26,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use error::Error;
-pub use faults::{CallFault, Faults};
+pub use faults::{
+    CallFault, CallRule, Expiry, FaultPlan, Faults, JobFailure, PacePlan, Share, Span, Tokens,
+};
 pub use schema::{FieldKind, FieldSchema, ObjectSchema, OnDelete, RecordTypeSchema, Schema};
 pub use settings::{Pace, Settings};
 
@@ -136,6 +138,17 @@ impl RehearsalOrg {
     /// Makes every token that OAuth handed out so far invalid; the fixed one stays valid.
     pub fn expire_sessions(&self) {
         self.org.auth.expire();
+    }
+
+    /// Makes the fixed token invalid too: a client needs OAuth to go on.
+    pub fn expire_all_sessions(&self) {
+        self.org.auth.expire();
+        self.org.auth.expire_fixed(true);
+    }
+
+    /// Turns every fault off, and makes an expired fixed token valid again.
+    pub fn clear_faults(&self) {
+        self.org.clear_faults();
     }
 
     /// How many records an object has, deleted ones not counted. Unknown objects have none.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::auth::Auth;
 use crate::bulk::Jobs;
 use crate::errors::ApiError;
-use crate::faults::Faults;
+use crate::faults::{Faults, Tokens};
 use crate::rest::cursors::Cursors;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
@@ -56,6 +56,20 @@ impl Org {
             calls: AtomicU64::new(0),
             tasks: Mutex::default(),
             catalogue,
+        }
+    }
+
+    /// No fault is left, and the fixed token is valid.
+    pub(crate) fn clear_faults(&self) {
+        self.faults.clear();
+        self.auth.expire_fixed(false);
+    }
+
+    /// Ends sessions.
+    pub(crate) fn expire(&self, tokens: Tokens) {
+        self.auth.expire();
+        if tokens == Tokens::All {
+            self.auth.expire_fixed(true);
         }
     }
 

@@ -8,9 +8,8 @@ use super::csv::Fields;
 use super::job::{Job, RowOutcome, State, Upload};
 use super::table::Table;
 use crate::errors::bulk_text;
+use crate::faults::locks::{lock_drafts, locked};
 use crate::org::Org;
-use crate::rest::locked;
-use crate::values::Value;
 use crate::values::moment::now;
 use crate::write::draft::{Draft, Reader, Sent};
 use crate::write::save::save;
@@ -18,25 +17,25 @@ use crate::write::{CHUNK, Operation, Outcome, delete};
 
 /// Brings a job from `UploadComplete` to its end.
 pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
+    work(&org, &job).await;
+    org.faults.release_parents(job.number);
+}
+
+async fn work(org: &Arc<Org>, job: &Arc<Job>) {
     tokio::time::sleep(org.pace().queued).await;
     if !job.progress().enter(State::InProgress) {
         return;
     }
-    let failing_after = org.faults.take_job_failure();
-    let Some(table) = prepare(&org, &job).await else {
+    let failure = org.faults.take_job_failure();
+    let Some(table) = prepare(org, job).await else {
         return;
     };
     let mut from = 0;
     while from < table.len() {
-        wait_while_held(&org, &job, from).await;
+        wait_while_held(org, job, from).await;
         let to = (from + CHUNK).min(table.len());
-        if failing_after.is_some_and(|rows| from >= rows) {
-            fail(
-                &job,
-                "InternalServerError : The job could not be completed after several retries"
-                    .to_owned(),
-            );
-            return;
+        if let Some(failure) = failure.as_ref().filter(|f| from >= f.after_rows) {
+            return fail(job, failure.message.clone());
         }
         {
             let _gate = job.gate.lock().await;
@@ -45,12 +44,12 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
             }
             let started = Instant::now();
             let work = {
-                let (job, table) = (Arc::clone(&job), Arc::clone(&table));
+                let (job, table) = (Arc::clone(job), Arc::clone(&table));
                 org.blocking(move |org| chunk(org, &job, &table, from..to))
             };
             match work.await {
-                Ok(outcomes) => record(&job, from, outcomes, started),
-                Err(_) => return fail(&job, "Unknown : An unexpected error occurred".to_owned()),
+                Ok(outcomes) => record(job, from, outcomes, started),
+                Err(_) => return fail(job, "Unknown : An unexpected error occurred".to_owned()),
             }
         }
         from = to;
@@ -59,13 +58,10 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
             tokio::time::sleep(pause).await;
         }
     }
-    if failing_after.is_some() {
-        return fail(
-            &job,
-            "InternalServerError : The job could not be completed after several retries".to_owned(),
-        );
+    if let Some(failure) = failure {
+        return fail(job, failure.message);
     }
-    wait_while_held(&org, &job, table.len()).await;
+    wait_while_held(org, job, table.len()).await;
     tokio::time::sleep(org.pace().finishing).await;
     job.progress().enter(State::JobComplete);
 }
@@ -138,10 +134,9 @@ fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
 }
 
 fn chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<RowOutcome> {
-    let locks = org.faults.take_locks(rows.len());
     let outcomes = match job.spec.operation {
-        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, rows, locks),
-        _ => save_chunk(org, job, table, rows, locks),
+        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, rows),
+        _ => save_chunk(org, job, table, rows),
     };
     outcomes
         .into_iter()
@@ -153,13 +148,7 @@ fn chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> V
         .collect()
 }
 
-fn save_chunk(
-    org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
+fn save_chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<Outcome> {
     let object = org.catalogue.at(job.spec.object);
     let mut fields = Fields::default();
     let mut store = org.write();
@@ -169,9 +158,8 @@ fn save_chunk(
         object,
         operation: job.spec.operation,
     };
-    let drafts = rows
-        .enumerate()
-        .map(|(place, row)| {
+    let mut drafts: Vec<Draft> = rows
+        .map(|row| {
             table.fields(row, &mut fields);
             let mut draft = reader.start(table.columns.len());
             for (column, text) in table.columns.iter().zip(fields.iter()) {
@@ -182,32 +170,14 @@ fn save_chunk(
                 }
             }
             reader.finish(&mut draft);
-            if place < locks {
-                lock(org, &mut draft);
-            }
             draft
         })
         .collect();
+    lock_drafts(org, Some(job.number), &mut drafts);
     save(&org.catalogue, &mut store, object, drafts, now(), None)
 }
 
-/// Somebody else holds the record's parent, or the record.
-fn lock(org: &Org, draft: &mut Draft) {
-    let parent = draft.cells.iter().find_map(|(_, value)| match value {
-        Value::Ref(id) => Some(*id),
-        _ => None,
-    });
-    let id = org.catalogue.id_text(parent.unwrap_or(org.catalogue.user));
-    draft.errors.insert(0, locked(&id).unreadable());
-}
-
-fn delete_chunk(
-    org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
+fn delete_chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<Outcome> {
     let object = org.catalogue.at(job.spec.object);
     let hard = job.spec.operation == Operation::HardDelete;
     let mut fields = Fields::default();
@@ -217,12 +187,15 @@ fn delete_chunk(
             fields.get(0).unwrap_or_default().to_owned()
         })
         .collect();
-    let (held, free) = ids.split_at(locks);
-    let free: Vec<&str> = free.iter().map(String::as_str).collect();
-    let refused = held.iter().map(|id| -> Outcome { Err(vec![locked(id)]) });
+    let locks = org.faults.take_locks(ids.len());
+    let free: Vec<&str> = ids
+        .iter()
+        .zip(&locks)
+        .filter(|(_, locked)| !**locked)
+        .map(|(id, _)| id.as_str())
+        .collect();
     let mut store = org.write();
-    let mut outcomes: Vec<Outcome> = refused.collect();
-    outcomes.extend(delete::delete(
+    let mut deleted = delete::delete(
         &org.catalogue,
         &mut store,
         Some(object),
@@ -230,6 +203,11 @@ fn delete_chunk(
         hard,
         false,
         now(),
-    ));
-    outcomes
+    )
+    .into_iter();
+    let each = ids.iter().zip(locks).map(|(id, held)| {
+        let outcome = if held { None } else { deleted.next() };
+        outcome.unwrap_or_else(|| Err(vec![locked(id)]))
+    });
+    each.collect()
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 mod collections;
+mod control;
 pub(crate) mod cursors;
 mod describe;
 mod misc;
@@ -12,5 +13,4 @@ mod reply;
 mod route;
 pub(crate) mod server;
 
-pub(crate) use records::locked;
 pub(crate) use reply::Reply;

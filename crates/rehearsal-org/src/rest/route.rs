@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::{collections, describe, misc, query, records};
+use super::{collections, control, describe, misc, query, records};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::{auth, bulk};
@@ -30,6 +30,7 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
             call.version = self::version(version)?;
             resource(org, call, rest).await
         }
+        ["rehearsal", rest @ ..] => control::answer(org, call, rest).await,
         _ => Err(ApiError::not_found()),
     }
 }

@@ -7,6 +7,7 @@ mod bulk_errors;
 mod bulk_jobs;
 mod collections;
 mod describe;
+mod fault_orders;
 mod faults;
 mod oauth;
 mod query;

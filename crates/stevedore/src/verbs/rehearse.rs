@@ -5,21 +5,31 @@ use rehearsal_org::{RehearsalOrg, Settings};
 use serde_json::json;
 
 use super::follow::interrupted;
+use crate::args::RehearseArgs;
 use crate::exit;
 use crate::output::Output;
 
-pub(crate) async fn rehearse(output: &Output, port: u16) -> Result<u8, Failure> {
+pub(crate) async fn rehearse(output: &Output, args: RehearseArgs) -> Result<u8, Failure> {
     let settings = Settings {
-        port,
+        port: args.port,
         ..Settings::default()
     };
     let org = RehearsalOrg::start(settings).await.map_err(|error| {
         Failure::usage("no_rehearsal_org", error.to_string())
             .hint("name another port with --port, or 0 for any")
     })?;
+    for fault in args.fault {
+        org.faults().order(fault);
+    }
     let (url, token) = (org.url(), org.access_token().to_owned());
-    output.print(&json!({ "url": url, "access_token": token }), || {
-        format!("ORG_URL={url}\nORG_TOKEN='{token}'\n")
+    let (id, secret) = (org.client_id().to_owned(), org.client_secret().to_owned());
+    let told =
+        json!({ "url": url, "access_token": token, "client_id": id, "client_secret": secret });
+    // The token last: who waits for it can read the rest.
+    output.print(&told, || {
+        format!(
+            "ORG_URL={url}\nORG_CLIENT_ID='{id}'\nORG_CLIENT_SECRET='{secret}'\nORG_TOKEN='{token}'\n"
+        )
     });
     interrupted().await;
     org.stop().await;
