@@ -18,6 +18,14 @@ pub enum Error {
     /// The schema contradicts itself.
     #[error("schema of the rehearsal org: {0}")]
     Schema(String),
+    /// A schema file is wrong.
+    #[error("schema file {file}: {problem}")]
+    SchemaFile {
+        /// The file.
+        file: String,
+        /// Object and field, and what is wrong there.
+        problem: String,
+    },
     /// The schema's JSON could not be read.
     #[error("schema of the rehearsal org is not valid JSON of its form")]
     SchemaJson(#[from] serde_json::Error),

@@ -5,6 +5,7 @@ mod bulk;
 mod error;
 mod errors;
 mod faults;
+mod furnish;
 mod ids;
 mod org;
 mod rest;

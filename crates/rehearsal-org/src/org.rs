@@ -1,5 +1,4 @@
-//! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults; and the records it
-//! begins with: one user, itself, and its record types.
+//! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -10,15 +9,11 @@ use crate::auth::Auth;
 use crate::bulk::Jobs;
 use crate::errors::ApiError;
 use crate::faults::{Faults, Tokens};
+use crate::furnish;
 use crate::rest::cursors::Cursors;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
-use crate::store::{Row, Store};
-use crate::values::moment::now;
-use crate::values::parse::parse;
-
-pub(crate) const USERNAME: &str = "rehearsal@stevedore.invalid";
-pub(crate) const EMAIL: &str = "rehearsal@example.com";
+use crate::store::Store;
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
@@ -43,7 +38,7 @@ impl Org {
         url: String,
     ) -> Self {
         let mut store = Store::new(&catalogue);
-        furnish(&catalogue, &mut store);
+        furnish::furnish(&catalogue, &mut store);
         Self {
             store: RwLock::new(store),
             jobs: Jobs::default(),
@@ -134,52 +129,4 @@ impl Org {
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
     }
-}
-
-/// Adds the records that are there from the start.
-fn furnish(catalogue: &Catalogue, store: &mut Store) {
-    let user: &[(&str, &str)] = &[
-        ("Username", USERNAME),
-        ("LastName", "User"),
-        ("FirstName", "Rehearsal"),
-        ("Email", EMAIL),
-        ("Alias", "rehearse"),
-        ("IsActive", "true"),
-        ("UserType", "Standard"),
-    ];
-    add(catalogue, store, "User", user);
-    let organization: &[(&str, &str)] = &[
-        ("Name", "Rehearsal Org"),
-        ("OrganizationType", "Developer Edition"),
-        ("InstanceName", "RH1"),
-        ("IsSandbox", "true"),
-    ];
-    add(catalogue, store, "Organization", organization);
-    for object in &catalogue.objects {
-        for (record_type, _) in &object.record_types {
-            let values: &[(&str, &str)] = &[
-                ("Name", &record_type.name),
-                ("DeveloperName", &record_type.developer_name),
-                ("SobjectType", &object.name),
-                ("IsActive", "true"),
-            ];
-            add(catalogue, store, "RecordType", values);
-        }
-    }
-}
-
-/// Fields that a schema's own version of a system object lacks, or of another type, are left out.
-fn add(catalogue: &Catalogue, store: &mut Store, name: &str, values: &[(&str, &str)]) {
-    let Some(object) = catalogue.object(name) else {
-        return;
-    };
-    let mut row = Row::new(now(), values.len());
-    for (name, text) in values {
-        if let Some(field) = object.field(name)
-            && let Ok(value) = parse(catalogue, object.at(field), text)
-        {
-            row.set(field, value);
-        }
-    }
-    store.insert(catalogue, object.index, row);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::numbering::Numbering;
 use super::{FieldKind, FieldSchema, RecordTypeSchema, Schema, compile, system};
 use crate::error::Error;
 use crate::ids::{ParsedId, RecordId, id_text, parse_id, write_id};
@@ -29,6 +30,9 @@ pub(crate) struct Object {
     pub(crate) prefix: [u8; 3],
     pub(crate) custom: bool,
     pub(crate) writable: bool,
+    pub(crate) deletable: bool,
+    /// Fields that the org fills by itself once a record has its id.
+    pub(crate) numbered: Vec<(u16, Numbering)>,
     pub(crate) fields: Vec<Field>,
     pub(super) by_name: HashMap<String, u16>,
     pub(super) by_relationship: HashMap<String, u16>,
@@ -93,6 +97,7 @@ impl Field {
             Home::Stored => {
                 !self.schema.required
                     && self.kind() != FieldKind::Boolean
+                    && self.schema.auto_number.is_none()
                     && self.name() != "OwnerId"
             }
             Home::FullName { .. } | Home::Address(_) => true,
@@ -104,6 +109,7 @@ impl Field {
         self.schema.default.is_some()
             || self.kind() == FieldKind::Boolean
             || self.name() == "OwnerId"
+            || self.schema.auto_number.is_some()
             || !matches!(
                 self.home,
                 Home::Stored | Home::FullName { .. } | Home::Address(_)

@@ -228,7 +228,7 @@ fn pattern(left: &LeftType, literal: &Literal) -> Result<Vec<Like>, QueryError> 
     use FieldKind as K;
     let text_field = matches!(
         left.kind,
-        K::String | K::Textarea | K::Picklist | K::Phone | K::Email | K::Url
+        K::String | K::Textarea | K::Picklist | K::Multipicklist | K::Phone | K::Email | K::Url
     );
     let LiteralValue::Text(text) = &literal.value else {
         return Err(QueryError::new(

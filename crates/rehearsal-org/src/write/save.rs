@@ -9,6 +9,7 @@ use crate::errors::RowError;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home, Object};
 use crate::store::{Found, Row, Store, index_key};
+use crate::values::Value;
 
 /// How to take a write back.
 #[derive(Debug)]
@@ -156,6 +157,7 @@ fn write(
             }
         }
         let id = store.insert(catalogue, object.index, row);
+        number(catalogue, store, object, id);
         if let Some(undo) = undo {
             undo.push(Undo::Inserted(id));
         }
@@ -176,6 +178,23 @@ fn write(
         undo.push(Undo::Updated(id, old));
     }
     Ok(Saved::new(id, false))
+}
+
+/// Fills what is filled only once the record has its id.
+fn number(catalogue: &Catalogue, store: &mut Store, object: &Object, id: RecordId) {
+    if object.numbered.is_empty() {
+        return;
+    }
+    let Some(mut row) = store.row(id).cloned() else {
+        return;
+    };
+    let text = catalogue.id_text(id);
+    for (field, numbering) in &object.numbered {
+        if row.get(*field).is_none() {
+            row.set(*field, Value::text(&numbering.text(id.serial, &text)));
+        }
+    }
+    store.put(catalogue, id, row);
 }
 
 fn not_writable(object: &Object, draft: &Draft, update: bool) -> Option<RowError> {

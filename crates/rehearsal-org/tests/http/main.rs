@@ -12,3 +12,5 @@ mod faults;
 mod oauth;
 mod query;
 mod records;
+mod schema_file;
+mod standard_objects;
