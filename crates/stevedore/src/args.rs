@@ -125,6 +125,9 @@ pub(crate) struct RehearseArgs {
     /// Something to go wrong, such as lock-rows=500, calls-503=1% or a JSON document of faults; may be repeated.
     #[arg(long, value_name = "FAULT", value_parser = FaultPlan::parse)]
     pub(crate) fault: Vec<FaultPlan>,
+    /// A JSON file of objects, fields and record types to add to the standard ones; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Vec<PathBuf>,
 }
 
 fn connection(text: &str) -> Result<(String, String), String> {

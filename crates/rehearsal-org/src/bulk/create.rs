@@ -47,13 +47,36 @@ const DELIMITERS: [Delimiter; 6] = [
     },
 ];
 
+/// What is wrong with a job as it was asked for.
+pub(super) fn invalid(message: impl std::fmt::Display) -> ApiError {
+    ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"))
+}
+
+pub(super) fn delimiter(name: Option<String>) -> Result<Delimiter, ApiError> {
+    let Some(name) = name else {
+        return Ok(DELIMITERS[0]);
+    };
+    let known = DELIMITERS.into_iter().find(|d| d.name == name);
+    known.ok_or_else(|| invalid(format!("Column delimiter {name} is not supported")))
+}
+
+/// Whether lines end in CRLF.
+pub(super) fn line_ending(name: Option<&str>) -> Result<bool, ApiError> {
+    match name {
+        None | Some("LF") => Ok(false),
+        Some("CRLF") => Ok(true),
+        Some(other) => Err(invalid(format!(
+            "Line ending {other} is not supported, it must be LF or CRLF"
+        ))),
+    }
+}
+
 pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<Spec, ApiError> {
     let wanted: Wanted =
         serde_json::from_slice(body).map_err(|error| ApiError::json(error.to_string()))?;
-    let invalid = |message: String| ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"));
     let name = wanted
         .object
-        .ok_or_else(|| invalid("No object was specified".to_owned()))?;
+        .ok_or_else(|| invalid("No object was specified"))?;
     let object = catalogue
         .object(&name)
         .filter(|object| object.writable)
@@ -65,7 +88,7 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
         })?;
     let operation = wanted
         .operation
-        .ok_or_else(|| invalid("No operation was specified".to_owned()))?;
+        .ok_or_else(|| invalid("No operation was specified"))?;
     let key = wanted.external_id_field_name.as_deref();
     let (operation, operation_name) = self::operation(object, &operation, key)?;
     if let Some(content) = wanted.content_type.filter(|c| c != "CSV") {
@@ -73,22 +96,8 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
             "Content type {content} is not supported, it must be CSV"
         )));
     }
-    let delimiter = match wanted.column_delimiter {
-        None => DELIMITERS[0],
-        Some(name) => {
-            let known = DELIMITERS.into_iter().find(|d| d.name == name);
-            known.ok_or_else(|| invalid(format!("Column delimiter {name} is not supported")))?
-        }
-    };
-    let crlf = match wanted.line_ending.as_deref() {
-        None | Some("LF") => false,
-        Some("CRLF") => true,
-        Some(other) => {
-            return Err(invalid(format!(
-                "Line ending {other} is not supported, it must be LF or CRLF"
-            )));
-        }
-    };
+    let delimiter = delimiter(wanted.column_delimiter)?;
+    let crlf = line_ending(wanted.line_ending.as_deref())?;
     Ok(Spec {
         object: object.index,
         operation,
@@ -106,7 +115,6 @@ fn operation(
     name: &str,
     key: Option<&str>,
 ) -> Result<(Operation, &'static str), ApiError> {
-    let invalid = |message: String| ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"));
     let found = match name {
         "insert" => (Operation::Insert, "insert"),
         "update" => (Operation::Update, "update"),

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use super::csv::Fields;
 use super::job::{Job, RowOutcome, State, Upload};
 use super::table::Table;
@@ -30,9 +32,10 @@ async fn work(org: &Arc<Org>, job: &Arc<Job>) {
     let Some(table) = prepare(org, job).await else {
         return;
     };
+    let in_progress = || job.state() == State::InProgress;
     let mut from = 0;
     while from < table.len() {
-        wait_while_held(org, job, from).await;
+        wait_while_held(org, &job.wake, in_progress, from).await;
         let to = (from + CHUNK).min(table.len());
         if let Some(failure) = failure.as_ref().filter(|f| from >= f.after_rows) {
             return fail(job, failure.message.clone());
@@ -61,7 +64,7 @@ async fn work(org: &Arc<Org>, job: &Arc<Job>) {
     if let Some(failure) = failure {
         return fail(job, failure.message);
     }
-    wait_while_held(org, job, table.len()).await;
+    wait_while_held(org, &job.wake, in_progress, table.len()).await;
     tokio::time::sleep(org.pace().finishing).await;
     job.progress().enter(State::JobComplete);
 }
@@ -73,16 +76,22 @@ fn fail(job: &Job, message: String) {
     }
 }
 
-async fn wait_while_held(org: &Org, job: &Job, done: usize) {
+/// Stands still while a fault says so and the job goes on.
+pub(super) async fn wait_while_held(
+    org: &Org,
+    wake: &Notify,
+    in_progress: impl Fn() -> bool,
+    done: usize,
+) {
     let mut hold = org.faults.hold();
     loop {
         let held = hold.borrow_and_update().is_some_and(|rows| done >= rows);
-        if !held || job.state() != State::InProgress {
+        if !held || !in_progress() {
             return;
         }
         tokio::select! {
             changed = hold.changed() => if changed.is_err() { return },
-            () = job.wake.notified() => {}
+            () = wake.notified() => {}
         }
     }
 }

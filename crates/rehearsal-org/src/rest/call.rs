@@ -57,6 +57,12 @@ impl Call {
             .is_some_and(|v| v.eq_ignore_ascii_case("true"))
     }
 
+    /// `66` of `66.0`.
+    pub(crate) fn version_number(&self) -> u32 {
+        let whole = self.version.split('.').next();
+        whole.and_then(|v| v.parse().ok()).unwrap_or_default()
+    }
+
     /// Refuses any other method.
     pub(crate) fn only(&self, allowed: &str) -> Result<(), ApiError> {
         if allowed.split(',').any(|m| m == self.method.as_str()) {

@@ -156,12 +156,7 @@ async fn upsert(
     key: u16,
     value: String,
 ) -> Result<Reply, ApiError> {
-    let silent = call
-        .version
-        .split('.')
-        .next()
-        .and_then(|v| v.parse().ok())
-        .is_some_and(|v: u32| v < 46);
+    let silent = call.version_number() < 46;
     let mut body = call.json().await?;
     org.blocking(move |org| {
         let object = org.catalogue.at(object);

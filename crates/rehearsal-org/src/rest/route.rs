@@ -56,6 +56,7 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
         ["composite", "sobjects", object, field] => {
             collections::upsert(org, call, object, field).await
         }
+        ["jobs", "query", rest @ ..] => bulk::query::routes::answer(org, call, rest).await,
         ["jobs", "ingest", rest @ ..] => bulk::routes::answer(org, call, rest).await,
         _ => Err(ApiError::not_found()),
     }

@@ -5,12 +5,14 @@ mod client;
 
 mod bulk_errors;
 mod bulk_jobs;
+mod bulk_query;
 mod collections;
 mod describe;
 mod fault_orders;
 mod faults;
 mod oauth;
 mod query;
+mod query_lists;
 mod records;
 mod schema_file;
 mod standard_objects;

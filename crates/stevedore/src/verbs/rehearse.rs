@@ -1,7 +1,7 @@
 //! `rehearse`: a rehearsal org on loopback.
 
 use model::Failure;
-use rehearsal_org::{RehearsalOrg, Settings};
+use rehearsal_org::{RehearsalOrg, Schema, Settings};
 use serde_json::json;
 
 use super::follow::interrupted;
@@ -10,8 +10,15 @@ use crate::exit;
 use crate::output::Output;
 
 pub(crate) async fn rehearse(output: &Output, args: RehearseArgs) -> Result<u8, Failure> {
+    let mut schema = Schema::standard();
+    for file in &args.schema {
+        schema
+            .add_file(file)
+            .map_err(|error| Failure::usage("bad_schema_file", error.to_string()))?;
+    }
     let settings = Settings {
         port: args.port,
+        schema,
         ..Settings::default()
     };
     let org = RehearsalOrg::start(settings).await.map_err(|error| {
