@@ -1,7 +1,9 @@
 //! The records an org begins with: people with their profiles, roles and queues, the org itself, its record types,
 //! the standard price book.
 
+use crate::automation::seed;
 use crate::ids::RecordId;
+use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
 use crate::store::{Row, Store};
 use crate::values::moment::now;
@@ -66,7 +68,7 @@ const QUEUES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Adds them.
-pub(crate) fn furnish(catalogue: &Catalogue, store: &mut Store) {
+pub(crate) fn furnish(catalogue: &Catalogue, automation: &Automation, store: &mut Store) {
     let mut desk = Desk { catalogue, store };
     desk.people();
     desk.add(
@@ -100,10 +102,12 @@ pub(crate) fn furnish(catalogue: &Catalogue, store: &mut Store) {
             ("IsStandard", "true"),
         ],
     );
+    seed::seed(&mut desk, automation);
 }
 
-struct Desk<'a> {
-    catalogue: &'a Catalogue,
+/// Where records are added.
+pub(crate) struct Desk<'a> {
+    pub(crate) catalogue: &'a Catalogue,
     store: &'a mut Store,
 }
 
@@ -173,17 +177,17 @@ impl Desk<'_> {
     }
 
     /// The id of the record of that number; empty where the schema has no such object.
-    fn id(&self, object: &str, serial: u32) -> String {
+    pub(crate) fn id(&self, object: &str, serial: u32) -> String {
         let id = |object| RecordId { object, serial };
         self.catalogue
-            .object(object)
+            .any_object(object)
             .map(|o| self.catalogue.id_text(id(o.index)))
             .unwrap_or_default()
     }
 
     /// Fields that a schema's own version of an object lacks, or of another type, are left out.
-    fn add(&mut self, name: &str, values: &[(&str, &str)]) {
-        let Some(object) = self.catalogue.object(name) else {
+    pub(crate) fn add(&mut self, name: &str, values: &[(&str, &str)]) {
+        let Some(object) = self.catalogue.any_object(name) else {
             return;
         };
         let mut row = Row::new(now(), values.len());

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod automation;
 mod bulk;
 mod error;
 mod errors;
@@ -29,6 +30,9 @@ use tokio::task::JoinHandle;
 pub use error::Error;
 pub use faults::{
     CallFault, CallRule, Expiry, FaultPlan, Faults, JobFailure, PacePlan, Share, Span, Tokens,
+};
+pub use schema::automation::{
+    Automation, DuplicateRule, Flow, Trigger, ValidationRule, When, WorkflowRule,
 };
 pub use schema::{FieldKind, FieldSchema, ObjectSchema, OnDelete, RecordTypeSchema, Schema};
 pub use settings::{Pace, Settings};
@@ -81,6 +85,7 @@ impl RehearsalOrg {
         let auth = auth::Auth::new(token, settings.client_id, settings.client_secret);
         let org = Arc::new(Org::new(
             catalogue,
+            &settings.schema.automation,
             auth,
             settings.pace,
             settings.seed,

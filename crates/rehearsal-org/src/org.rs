@@ -11,12 +11,15 @@ use crate::errors::ApiError;
 use crate::faults::{Faults, Tokens};
 use crate::furnish;
 use crate::rest::cursors::Cursors;
+use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
 use crate::store::Store;
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
+    /// The same, with the objects that only the tooling API shows.
+    pub(crate) tooling: Catalogue,
     store: RwLock<Store>,
     pub(crate) jobs: Jobs,
     pub(crate) cursors: Cursors,
@@ -32,13 +35,14 @@ pub(crate) struct Org {
 impl Org {
     pub(crate) fn new(
         catalogue: Catalogue,
+        automation: &Automation,
         auth: Auth,
         pace: Pace,
         seed: u64,
         url: String,
     ) -> Self {
         let mut store = Store::new(&catalogue);
-        furnish::furnish(&catalogue, &mut store);
+        furnish::furnish(&catalogue, automation, &mut store);
         Self {
             store: RwLock::new(store),
             jobs: Jobs::default(),
@@ -50,6 +54,7 @@ impl Org {
             url,
             calls: AtomicU64::new(0),
             tasks: Mutex::default(),
+            tooling: catalogue.for_tooling(),
             catalogue,
         }
     }

@@ -47,6 +47,7 @@ pub(super) fn resources(org: &Org, call: &Call) -> Result<Reply, ApiError> {
         "sobjects": format!("{base}/sobjects"),
         "query": format!("{base}/query"),
         "queryAll": format!("{base}/queryAll"),
+        "tooling": format!("{base}/tooling"),
         "limits": format!("{base}/limits"),
         "composite": format!("{base}/composite"),
         "jobs": format!("{base}/jobs"),
@@ -80,6 +81,7 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, ApiError> {
         .catalogue
         .objects
         .iter()
+        .filter(|object| org.catalogue.shows(object))
         .filter(|object| match &wanted {
             None => true,
             Some(names) => names

@@ -12,5 +12,6 @@ mod records;
 mod reply;
 mod route;
 pub(crate) mod server;
+mod tooling;
 
 pub(crate) use reply::Reply;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::{collections, control, describe, misc, query, records};
+use super::{collections, control, describe, misc, query, records, tooling};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::{auth, bulk};
@@ -57,6 +57,7 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
             collections::upsert(org, call, object, field).await
         }
         ["jobs", "query", rest @ ..] => bulk::query::routes::answer(org, call, rest).await,
+        ["tooling", rest @ ..] => tooling::answer(org, call, rest).await,
         ["jobs", "ingest", rest @ ..] => bulk::routes::answer(org, call, rest).await,
         _ => Err(ApiError::not_found()),
     }

@@ -97,6 +97,8 @@ pub(super) fn object(
         writable: object.writable,
         deletable: object.writable && object.deletable,
         numbered,
+        rules: Vec::new(),
+        door: object.door,
         fields,
         by_name,
         by_relationship,

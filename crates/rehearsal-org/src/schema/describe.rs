@@ -9,6 +9,7 @@ pub(crate) fn describe_global(catalogue: &Catalogue, version: &str) -> Json {
     let objects: Vec<Json> = catalogue
         .objects
         .iter()
+        .filter(|o| catalogue.shows(o))
         .map(|o| entry(o, version))
         .collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})

@@ -69,7 +69,12 @@ impl Schema {
                         self.add_object(object)?;
                     }
                 }
-                other => return Err(format!("unknown key {other:?}; there is objects")),
+                "automation" => self.automation.extend(read("automation", value)?),
+                other => {
+                    return Err(format!(
+                        "unknown key {other:?}; there are objects and automation"
+                    ));
+                }
             }
         }
         Ok(())

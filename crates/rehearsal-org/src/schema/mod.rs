@@ -1,6 +1,7 @@
 //! The schema an org is started with: objects, fields, record types, as plain data that Rust code builds or JSON
 //! holds. [`Schema::standard`] is the default; `catalogue` is its compiled form.
 
+pub(crate) mod automation;
 pub(crate) mod catalogue;
 pub(crate) mod children;
 mod compile;
@@ -10,13 +11,16 @@ mod file;
 mod labels;
 pub(crate) mod numbering;
 mod people;
+mod rules;
 mod sales;
 mod service;
 mod system;
+pub(crate) mod tooling;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use automation::Automation;
 
 /// Everything an org knows of. Users, groups, `Organization` and `RecordType` are added where they are missing, and
 /// every object gets its system fields (`Id`, `IsDeleted`, `CreatedDate`, …, `OwnerId` where owned,
@@ -26,6 +30,18 @@ use crate::error::Error;
 pub struct Schema {
     /// The objects, in the order describe lists them.
     pub objects: Vec<ObjectSchema>,
+    /// The rules set up on them.
+    #[serde(default, skip_serializing_if = "Automation::is_empty")]
+    pub automation: Automation,
+}
+
+/// Through which API an object is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Door {
+    #[default]
+    Data,
+    Tooling,
+    Both,
 }
 
 /// One object, such as `Account` or `Invoice__c`.
@@ -48,6 +64,8 @@ pub struct ObjectSchema {
     /// Whether records have an `OwnerId`.
     #[serde(default = "yes")]
     pub owned: bool,
+    #[serde(skip)]
+    pub(crate) door: Door,
     /// Its fields, without the system's.
     pub fields: Vec<FieldSchema>,
     /// Its record types besides Master.
@@ -202,6 +220,7 @@ impl Schema {
     pub fn standard() -> Self {
         Self {
             objects: crm::objects(),
+            automation: Automation::default(),
         }
     }
 
@@ -231,6 +250,7 @@ impl ObjectSchema {
             writable: true,
             deletable: true,
             owned: true,
+            door: Door::Data,
             fields: Vec::new(),
             record_types: Vec::new(),
         }

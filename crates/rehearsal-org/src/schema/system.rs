@@ -2,7 +2,7 @@
 //! object.
 
 use super::FieldKind::{Address, Boolean, Datetime, Id, Picklist};
-use super::{FieldSchema as F, ObjectSchema, people};
+use super::{FieldSchema as F, ObjectSchema, people, tooling};
 
 /// Objects added to a schema that lacks them.
 pub(super) fn objects() -> Vec<ObjectSchema> {
@@ -12,6 +12,7 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
         object
     };
     let mut all = people::objects();
+    all.extend(tooling::objects());
     all.extend([
         read_only(ObjectSchema::new("Organization", "00D").with([
             F::string("Name", 80).required(),

@@ -16,3 +16,4 @@ mod query_lists;
 mod records;
 mod schema_file;
 mod standard_objects;
+mod tooling;
