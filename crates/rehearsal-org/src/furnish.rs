@@ -9,7 +9,8 @@ use crate::store::{Row, Store};
 use crate::values::moment::now;
 use crate::values::parse::parse;
 
-pub(crate) const USERNAME: &str = "rehearsal@stevedore.invalid";
+/// The name of the user who is logged in, for logins.
+pub const USERNAME: &str = "rehearsal@stevedore.invalid";
 pub(crate) const EMAIL: &str = "rehearsal@example.com";
 
 /// First name, last name, user name, alias, profile, role, whether active. The first is who is logged in.

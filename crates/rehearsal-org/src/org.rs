@@ -10,6 +10,7 @@ use crate::bulk::Jobs;
 use crate::errors::ApiError;
 use crate::faults::{Faults, Tokens};
 use crate::furnish;
+pub(crate) use crate::furnish::{EMAIL, USERNAME};
 use crate::rest::cursors::Cursors;
 use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;

@@ -57,6 +57,15 @@ impl Reply {
         Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
     }
 
+    /// XML in UTF-8, of this kind: `text/xml` or `application/xml`.
+    pub(crate) fn xml(status: StatusCode, kind: &'static str, body: String) -> Self {
+        let content_type = match kind {
+            "text/xml" => "text/xml; charset=UTF-8",
+            _ => "application/xml; charset=UTF-8",
+        };
+        Self::new(status, Content::Whole(content_type, body.into()))
+    }
+
     pub(crate) fn html(status: StatusCode, body: &'static str) -> Self {
         Self::new(
             status,

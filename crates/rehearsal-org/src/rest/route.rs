@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::{collections, control, describe, misc, query, records, tooling};
 use crate::errors::ApiError;
 use crate::org::Org;
-use crate::{auth, bulk};
+use crate::{auth, bulk, soap};
 
 /// The API versions answered: from the first with Bulk 2.0 ingest to the newest.
 const OLDEST: u32 = 41;
@@ -23,6 +23,10 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
         ["services", "oauth2", "token"] => auth::token(org, call).await,
         ["services", "oauth2", "revoke"] => auth::revoke(org, call).await,
         ["services", "oauth2", "userinfo"] | ["id", _, _] => auth::userinfo(org, &call),
+        ["services", "Soap" | "soap", api, version]
+        | ["services", "Soap" | "soap", api, version, _] => {
+            soap::answer(org, call, api, version).await
+        }
         ["services", "data"] => misc::versions(&call),
         ["services", "data", version, rest @ ..] => {
             org.count_call();
