@@ -2,6 +2,8 @@
 //! the standard price book.
 
 use crate::automation::seed;
+use std::collections::HashMap;
+
 use crate::ids::RecordId;
 use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
@@ -68,9 +70,15 @@ const QUEUES: &[(&str, &str, &[&str])] = &[
     ("Lead Queue", "Lead_Queue", &["Lead"]),
 ];
 
-/// Adds them.
-pub(crate) fn furnish(catalogue: &Catalogue, automation: &Automation, store: &mut Store) {
-    let mut desk = Desk { catalogue, store };
+/// Adds those that are not there already. False: there are some that are not these, so that the records are those of
+/// another schema.
+pub(crate) fn furnish(catalogue: &Catalogue, automation: &Automation, store: &mut Store) -> bool {
+    let mut desk = Desk {
+        catalogue,
+        store,
+        added: HashMap::new(),
+        fits: true,
+    };
     desk.people();
     desk.add(
         "Organization",
@@ -104,12 +112,16 @@ pub(crate) fn furnish(catalogue: &Catalogue, automation: &Automation, store: &mu
         ],
     );
     seed::seed(&mut desk, automation);
+    desk.fits
 }
 
 /// Where records are added.
 pub(crate) struct Desk<'a> {
     pub(crate) catalogue: &'a Catalogue,
     store: &'a mut Store,
+    /// How many of each object so far: each has its number from the start.
+    added: HashMap<u16, u32>,
+    fits: bool,
 }
 
 impl Desk<'_> {
@@ -199,6 +211,23 @@ impl Desk<'_> {
                 row.set(field, value);
             }
         }
-        self.store.insert(self.catalogue, object.index, row);
+        let serial = self.added.entry(object.index).or_default();
+        *serial += 1;
+        let id = RecordId {
+            object: object.index,
+            serial: *serial,
+        };
+        match self.store.row(id) {
+            None => self.fits &= self.store.insert(self.catalogue, object.index, row) == id,
+            // What nobody can change is known by its first values; the rest may be as it was left.
+            Some(known) if !object.writable => {
+                let named = values
+                    .iter()
+                    .take(2)
+                    .filter_map(|(name, _)| object.field(name));
+                self.fits &= named.into_iter().all(|f| known.get(f) == row.get(f));
+            }
+            Some(_) => {}
+        }
     }
 }

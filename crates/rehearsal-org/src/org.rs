@@ -43,6 +43,7 @@ impl Org {
         url: String,
     ) -> Self {
         let mut store = Store::new(&catalogue);
+        // New records fit.
         furnish::furnish(&catalogue, automation, &mut store);
         Self {
             store: RwLock::new(store),

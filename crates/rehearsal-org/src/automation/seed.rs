@@ -142,8 +142,8 @@ fn validation_rule(desk: &mut Desk<'_>, rule: &ValidationRule) {
         "ValidationRule",
         &[
             ("ValidationName", &rule.name),
-            ("Active", flag(rule.active)),
             ("EntityDefinitionId", &entity),
+            ("Active", flag(rule.active)),
             ("ErrorMessage", &rule.message),
             ("ErrorDisplayField", display),
             ("FullName", &format!("{}.{}", object.name, rule.name)),
