@@ -9,6 +9,7 @@ mod faults;
 mod furnish;
 mod ids;
 mod org;
+mod page;
 mod rest;
 mod schema;
 mod settings;

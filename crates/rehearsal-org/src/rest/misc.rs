@@ -13,7 +13,7 @@ use crate::org::Org;
 const DAILY_CALLS: u64 = 1_000_000;
 
 /// Calls used of the day, and calls allowed.
-pub(super) fn daily(org: &Org) -> (u64, u64) {
+pub(crate) fn daily(org: &Org) -> (u64, u64) {
     let used = match org.faults.daily_left() {
         Some(left) => DAILY_CALLS.saturating_sub(left),
         None => org.calls(),

@@ -14,4 +14,5 @@ mod route;
 pub(crate) mod server;
 mod tooling;
 
+pub(crate) use misc::daily;
 pub(crate) use reply::Reply;

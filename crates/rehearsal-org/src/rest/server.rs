@@ -15,6 +15,7 @@ use super::route::answer;
 use crate::errors::ApiError;
 use crate::faults::{CallFault, Refusal};
 use crate::org::Org;
+use crate::page;
 
 pub(crate) fn router(org: Arc<Org>) -> Router {
     Router::new().fallback(take).with_state(org)
@@ -26,6 +27,9 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     let headers = call.headers.clone();
     let method = call.method.clone();
     let path = call.path();
+    if page::owns(&path) {
+        return page::answer(&org, call).await.finish(&headers);
+    }
     if path.starts_with("/rehearsal/") {
         let reply = answer(&org, call).await.unwrap_or_else(Reply::from);
         return reply.finish(&headers);

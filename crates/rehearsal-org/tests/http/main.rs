@@ -12,6 +12,7 @@ mod fault_orders;
 mod faults;
 mod grants;
 mod oauth;
+mod page;
 mod query;
 mod query_lists;
 mod records;
