@@ -37,6 +37,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// No certificate could be made.
+    #[error("the rehearsal org can't make itself a certificate")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A setting that can't work.
     #[error("settings of the rehearsal org: {0}")]
     Settings(String),

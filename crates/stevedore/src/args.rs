@@ -128,6 +128,9 @@ pub(crate) struct RehearseArgs {
     /// A JSON file of objects, fields and record types to add to the standard ones; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Vec<PathBuf>,
+    /// Speaks https, and writes the certificate that clients must trust to this file.
+    #[arg(long, value_name = "CA.PEM")]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 fn connection(text: &str) -> Result<(String, String), String> {

@@ -19,4 +19,5 @@ mod records;
 mod schema_file;
 mod soap;
 mod standard_objects;
+mod tls;
 mod tooling;

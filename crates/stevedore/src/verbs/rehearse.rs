@@ -19,6 +19,7 @@ pub(crate) async fn rehearse(output: &Output, args: RehearseArgs) -> Result<u8, 
     let settings = Settings {
         port: args.port,
         schema,
+        tls: args.tls.is_some(),
         ..Settings::default()
     };
     let org = RehearsalOrg::start(settings).await.map_err(|error| {
@@ -28,14 +29,25 @@ pub(crate) async fn rehearse(output: &Output, args: RehearseArgs) -> Result<u8, 
     for fault in args.fault {
         org.faults().order(fault);
     }
+    if let (Some(file), Some(certificate)) = (&args.tls, org.authority()) {
+        std::fs::write(file, certificate).map_err(|error| {
+            let message = format!("can't write the certificate to {}: {error}", file.display());
+            Failure::usage("no_certificate_file", message)
+        })?;
+    }
+    let ca = args.tls.map(|file| file.display().to_string());
     let (url, token) = (org.url(), org.access_token().to_owned());
     let (id, secret) = (org.client_id().to_owned(), org.client_secret().to_owned());
-    let told =
+    let mut told =
         json!({ "url": url, "access_token": token, "client_id": id, "client_secret": secret });
+    if let Some(ca) = &ca {
+        told["ca"] = json!(ca);
+    }
+    let ca = ca.map_or_else(String::new, |ca| format!("ORG_CA='{ca}'\n"));
     // The token last: who waits for it can read the rest.
     output.print(&told, || {
         format!(
-            "ORG_URL={url}\nORG_CLIENT_ID='{id}'\nORG_CLIENT_SECRET='{secret}'\nORG_TOKEN='{token}'\n"
+            "{ca}ORG_URL={url}\nORG_CLIENT_ID='{id}'\nORG_CLIENT_SECRET='{secret}'\nORG_TOKEN='{token}'\n"
         )
     });
     interrupted().await;
