@@ -20,11 +20,13 @@ struct Wanted {
     assignment_rule_id: Option<String>,
 }
 
+pub(super) const COMMA: Delimiter = Delimiter {
+    name: "COMMA",
+    byte: b',',
+};
+
 const DELIMITERS: [Delimiter; 6] = [
-    Delimiter {
-        name: "COMMA",
-        byte: b',',
-    },
+    COMMA,
     Delimiter {
         name: "BACKQUOTE",
         byte: b'`',
@@ -77,15 +79,7 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
     let name = wanted
         .object
         .ok_or_else(|| invalid("No object was specified"))?;
-    let object = catalogue
-        .object(&name)
-        .filter(|object| object.writable)
-        .ok_or_else(|| {
-            ApiError::bad(
-                "INVALIDENTITY",
-                format!("InvalidEntity : Entity '{name}' is not supported by the Bulk API."),
-            )
-        })?;
+    let object = object(catalogue, &name)?;
     let operation = wanted
         .operation
         .ok_or_else(|| invalid("No operation was specified"))?;
@@ -110,7 +104,19 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
     })
 }
 
-fn operation(
+/// The object of a job, which must be one that can be written.
+pub(super) fn object<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Object, ApiError> {
+    let found = catalogue.object(name).filter(|object| object.writable);
+    found.ok_or_else(|| {
+        ApiError::bad(
+            "INVALIDENTITY",
+            format!("InvalidEntity : Entity '{name}' is not supported by the Bulk API."),
+        )
+    })
+}
+
+/// What a job is to do, by its name.
+pub(super) fn operation(
     object: &Object,
     name: &str,
     key: Option<&str>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::classic::ClassicJobs;
 use super::query::QueryJobs;
 use super::table::Table;
 use crate::ids::{RecordId, id_text, parse_id};
@@ -152,6 +153,7 @@ impl Progress {
 pub(crate) struct Jobs {
     jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
     pub(crate) queries: QueryJobs,
+    pub(super) classic: ClassicJobs,
     last: AtomicU64,
     batches: AtomicU64,
 }

@@ -1,13 +1,14 @@
 //! Works through a job in the background: states at the org's pace, rows in chunks of 200, each chunk one
 //! transaction. An abort takes hold between chunks; what was written stays.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::csv::Fields;
-use super::job::{Job, RowOutcome, State, Upload};
+use super::job::{Job, RowOutcome, Spec, State, Upload};
 use super::table::Table;
 use crate::errors::bulk_text;
 use crate::faults::locks::{lock_drafts, locked};
@@ -48,7 +49,7 @@ async fn work(org: &Arc<Org>, job: &Arc<Job>) {
             let started = Instant::now();
             let work = {
                 let (job, table) = (Arc::clone(job), Arc::clone(&table));
-                org.blocking(move |org| chunk(org, &job, &table, from..to))
+                org.blocking(move |org| chunk(org, job.number, &job.spec, &table, from..to))
             };
             match work.await {
                 Ok(outcomes) => record(job, from, outcomes, started),
@@ -128,74 +129,77 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
     }
 }
 
-fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
+fn record(job: &Job, from: usize, outcomes: Vec<Outcome>, started: Instant) {
     let mut progress = job.progress();
     progress.processed += outcomes.len();
-    progress.failed += outcomes
-        .iter()
-        .filter(|o| matches!(o, RowOutcome::Failed(_)))
-        .count();
+    progress.failed += outcomes.iter().filter(|o| o.is_err()).count();
     progress.busy += started.elapsed();
     progress.modified = now();
     for (place, outcome) in outcomes.into_iter().enumerate() {
-        progress.outcomes[from + place] = outcome;
-    }
-}
-
-fn chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<RowOutcome> {
-    let outcomes = match job.spec.operation {
-        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, rows),
-        _ => save_chunk(org, job, table, rows),
-    };
-    outcomes
-        .into_iter()
-        .map(|outcome| match outcome {
+        progress.outcomes[from + place] = match outcome {
             Ok(saved) if saved.created => RowOutcome::Created(saved.id),
             Ok(saved) => RowOutcome::Updated(saved.id),
             Err(errors) => RowOutcome::Failed(bulk_text(&errors).into_boxed_str()),
-        })
-        .collect()
+        };
+    }
 }
 
-fn save_chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<Outcome> {
-    let object = org.catalogue.at(job.spec.object);
+/// Writes one chunk of an upload's rows, in one transaction.
+pub(super) fn chunk(
+    org: &Org,
+    job: u64,
+    spec: &Spec,
+    table: &Table,
+    rows: Range<usize>,
+) -> Vec<Outcome> {
     let mut fields = Fields::default();
+    if let Operation::Delete | Operation::HardDelete = spec.operation {
+        let ids = rows.map(|row| {
+            table.fields(row, &mut fields);
+            fields.get(0).unwrap_or_default().to_owned()
+        });
+        return delete_chunk(org, spec, ids.collect());
+    }
+    save_chunk(org, job, spec, rows, |reader, row| {
+        table.fields(row, &mut fields);
+        let mut draft = reader.start(table.columns.len());
+        for (column, text) in table.columns.iter().zip(fields.iter()) {
+            match text {
+                "" => {}
+                "#N/A" => reader.take(&mut draft, column, Sent::Clear),
+                text => reader.take(&mut draft, column, Sent::Text(text)),
+            }
+        }
+        reader.finish(&mut draft);
+        draft
+    })
+}
+
+/// Writes what `read` makes of each of these.
+pub(super) fn save_chunk<T>(
+    org: &Org,
+    job: u64,
+    spec: &Spec,
+    rows: impl ExactSizeIterator<Item = T>,
+    mut read: impl FnMut(&Reader<'_>, T) -> Draft,
+) -> Vec<Outcome> {
+    let object = org.catalogue.at(spec.object);
     let mut store = org.write();
     let reader = Reader {
         catalogue: &org.catalogue,
         store: &store,
         object,
-        operation: job.spec.operation,
+        operation: spec.operation,
     };
-    let mut drafts: Vec<Draft> = rows
-        .map(|row| {
-            table.fields(row, &mut fields);
-            let mut draft = reader.start(table.columns.len());
-            for (column, text) in table.columns.iter().zip(fields.iter()) {
-                match text {
-                    "" => {}
-                    "#N/A" => reader.take(&mut draft, column, Sent::Clear),
-                    text => reader.take(&mut draft, column, Sent::Text(text)),
-                }
-            }
-            reader.finish(&mut draft);
-            draft
-        })
-        .collect();
-    lock_drafts(org, Some(job.number), &mut drafts);
+    let mut drafts: Vec<Draft> = rows.map(|row| read(&reader, row)).collect();
+    lock_drafts(org, Some(job), &mut drafts);
     save(&org.catalogue, &mut store, object, drafts, now(), None)
 }
 
-fn delete_chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<Outcome> {
-    let object = org.catalogue.at(job.spec.object);
-    let hard = job.spec.operation == Operation::HardDelete;
-    let mut fields = Fields::default();
-    let ids: Vec<String> = rows
-        .map(|row| {
-            table.fields(row, &mut fields);
-            fields.get(0).unwrap_or_default().to_owned()
-        })
-        .collect();
+/// Deletes the records with these ids.
+pub(super) fn delete_chunk(org: &Org, spec: &Spec, ids: Vec<String>) -> Vec<Outcome> {
+    let object = org.catalogue.at(spec.object);
+    let hard = spec.operation == Operation::HardDelete;
     let locks = org.faults.take_locks(ids.len());
     let free: Vec<&str> = ids
         .iter()
@@ -204,7 +208,7 @@ fn delete_chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize
         .map(|(id, _)| id.as_str())
         .collect();
     let mut store = org.write();
-    let mut deleted = delete::delete(
+    let (deleted, _) = delete::delete(
         &org.catalogue,
         &mut store,
         Some(object),
@@ -212,8 +216,8 @@ fn delete_chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize
         hard,
         false,
         now(),
-    )
-    .into_iter();
+    );
+    let mut deleted = deleted.into_iter();
     let each = ids.iter().zip(locks).map(|(id, held)| {
         let outcome = if held { None } else { deleted.next() };
         outcome.unwrap_or_else(|| Err(vec![locked(id)]))

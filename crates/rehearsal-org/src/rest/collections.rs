@@ -16,6 +16,7 @@ use crate::store::output::write_record;
 use crate::values::moment::now;
 use crate::write::delete;
 use crate::write::draft::{Draft, Reader};
+use crate::write::journal::Journal;
 use crate::write::save::{Undo, roll_back, save};
 use crate::write::{CHUNK, Operation, Outcome};
 
@@ -40,6 +41,7 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
     } else {
         Operation::Update
     };
+    let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
         let mut runs: Vec<(&Object, Vec<Map<String, Json>>)> = Vec::new();
@@ -60,7 +62,13 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
             .into_iter()
             .map(|(object, run)| (object, operation, run))
             .collect();
-        Ok(Reply::json(&write_runs(org, &runs, all_or_none, false)))
+        Ok(Reply::json(&write_runs(
+            org,
+            &runs,
+            all_or_none,
+            false,
+            journal.as_deref(),
+        )))
     })
     .await?
 }
@@ -86,6 +94,7 @@ pub(super) async fn upsert(
             ApiError::new(axum::http::StatusCode::NOT_FOUND, "NOT_FOUND", message)
         })?;
     let object = described.index;
+    let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
         let object = org.catalogue.at(object);
@@ -98,7 +107,13 @@ pub(super) async fn upsert(
             }
         }
         let runs = [(object, Operation::Upsert(key), records)];
-        Ok(Reply::json(&write_runs(org, &runs, all_or_none, true)))
+        Ok(Reply::json(&write_runs(
+            org,
+            &runs,
+            all_or_none,
+            true,
+            journal.as_deref(),
+        )))
     })
     .await?
 }
@@ -176,10 +191,11 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
         return Err(too_many());
     }
     let all_or_none = call.flag("allOrNone");
+    let journal = call.journal.clone();
     org.blocking(move |org| {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut store = org.write();
-        let mut outcomes = delete::delete(
+        let (mut outcomes, undo) = delete::delete(
             &org.catalogue,
             &mut store,
             None,
@@ -188,6 +204,9 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
             all_or_none,
             now(),
         );
+        if let Some(journal) = journal {
+            journal.add(undo);
+        }
         if all_or_none {
             fail_all(&mut outcomes);
         }
@@ -238,7 +257,13 @@ fn typed<'a>(org: &'a Org, record: &Map<String, Json>) -> Result<&'a Object, Api
 
 type Run<'a> = (&'a Object, Operation, Vec<Map<String, Json>>);
 
-fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool) -> Vec<Json> {
+fn write_runs(
+    org: &Org,
+    runs: &[Run<'_>],
+    all_or_none: bool,
+    with_created: bool,
+    journal: Option<&Journal>,
+) -> Vec<Json> {
     let mut store = org.write();
     let mut undo: Vec<Undo> = Vec::new();
     let mut outcomes = Vec::new();
@@ -262,6 +287,8 @@ fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool
     }
     if all_or_none && fail_all(&mut outcomes) {
         roll_back(&org.catalogue, &mut store, undo);
+    } else if let Some(journal) = journal {
+        journal.add(undo);
     }
     drop(store);
     shown(org, &outcomes, with_created)

@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 mod collections;
+mod composite;
 mod control;
 pub(crate) mod cursors;
 mod describe;

@@ -9,7 +9,7 @@ use crate::errors::ApiError;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::soql::run::{Answer, run};
-use crate::soql::shape::{Shape, Writer};
+use crate::soql::shape::{Moments, Shape, Writer};
 
 const PAGE: usize = 2000;
 
@@ -97,6 +97,7 @@ fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &
         catalogue: &org.catalogue,
         store: &org.read(),
         version,
+        moments: Moments::Text,
         page,
         next_page: &next_page,
     };

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::{collections, control, describe, misc, query, records, tooling};
+use super::{collections, composite, control, describe, misc, query, records, tooling};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::{auth, bulk, soap};
@@ -27,6 +27,10 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
         | ["services", "Soap" | "soap", api, version, _] => {
             soap::answer(org, call, api, version).await
         }
+        ["services", "async", version, "job", rest @ ..] => {
+            org.count_call();
+            Ok(bulk::classic::answer(org, call, version, rest).await)
+        }
         ["services", "data"] => misc::versions(&call),
         ["services", "data", version, rest @ ..] => {
             org.count_call();
@@ -35,6 +39,19 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
             resource(org, call, rest).await
         }
         ["rehearsal", rest @ ..] => control::answer(org, call, rest).await,
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+/// A call inside another one, which was counted and allowed.
+pub(super) async fn inner(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiError> {
+    let segments = std::mem::take(&mut call.segments);
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["services", "data", version, rest @ ..] => {
+            call.version = self::version(version)?;
+            resource(org, call, rest).await
+        }
         _ => Err(ApiError::not_found()),
     }
 }
@@ -55,6 +72,9 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
         ["sobjects", object, field, value] => {
             records::by_key(org, call, object, field, value).await
         }
+        ["composite"] => composite::composite(org, call).await,
+        ["composite", "batch"] => composite::batch(org, call).await,
+        ["composite", "tree", object] => composite::tree(org, call, object).await,
         ["composite", "sobjects"] => collections::write(org, call).await,
         ["composite", "sobjects", object] => collections::read(org, call, object).await,
         ["composite", "sobjects", object, field] => {

@@ -17,7 +17,7 @@ use crate::org::Org;
 use crate::schema::catalogue::Object;
 use crate::schema::describe::{describe, describe_global};
 use crate::soql::run::{Answer, run};
-use crate::soql::shape::Writer;
+use crate::soql::shape::{Moments, Writer};
 use crate::store::output::write_record;
 use crate::values::Value;
 
@@ -77,6 +77,7 @@ fn query(org: &Org, text: &str, version: &str) -> Result<Reply, ApiError> {
                 catalogue: &org.tooling,
                 store: &org.read(),
                 version,
+                moments: Moments::Text,
                 page: ids.len(),
                 next_page: &|_, _| String::new(),
             };

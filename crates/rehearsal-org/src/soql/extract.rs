@@ -1,6 +1,8 @@
 //! What bulk queries take from SOQL: plain records only, as the ids that matched and the columns to write of each.
 //! Everything that has no flat row (aggregates, inner lists, compound fields) is refused before the query runs.
 
+use std::sync::Arc;
+
 use super::QueryError;
 use super::ast::{Expression, Query};
 use super::fields::expand_flat;
@@ -8,6 +10,7 @@ use super::parser::parse;
 use super::path::Path;
 use super::plan::{Output, object, plan};
 use super::run::{matching, sorted};
+use super::shape::Shape;
 use crate::errors::ApiError;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
@@ -19,6 +22,8 @@ use crate::values::Value;
 pub(crate) struct Extract {
     pub(crate) ids: Vec<RecordId>,
     pub(crate) columns: Columns,
+    /// The same for records that are written as such.
+    pub(crate) shape: Arc<Shape>,
     /// Whether the query asked for this order.
     pub(crate) ordered: bool,
 }
@@ -116,16 +121,17 @@ pub(crate) fn extract(
     let plan = plan(catalogue, store, &query, deleted)?;
     flat(&query)?;
     let columns = columns(catalogue, &query, object)?;
-    let Output::Records(_) = plan.output else {
-        return Err(unsupported("Aggregate functions"));
-    };
     let ids = matching(catalogue, store, &plan);
     let mut ids = sorted(catalogue, store, &plan.order, ids);
     ids.truncate(plan.limit);
     ids.shrink_to_fit();
+    let Output::Records(shape) = plan.output else {
+        return Err(unsupported("Aggregate functions"));
+    };
     Ok(Extract {
         ids,
         columns,
+        shape: Arc::new(shape),
         ordered: !plan.order.is_empty(),
     })
 }

@@ -15,6 +15,7 @@ mod plan;
 pub(crate) mod run;
 mod scalar;
 pub(crate) mod shape;
+mod shape_xml;
 
 use crate::errors::ApiError;
 

@@ -11,16 +11,18 @@ use crate::schema::catalogue::{Catalogue, Object};
 use crate::store::Store;
 use crate::store::output::{write_attributes, write_field};
 use crate::values::Value;
+use crate::values::moment::start_of;
 use crate::values::output::write_text;
 
 /// What is written of each record.
 #[derive(Debug, Default)]
 pub(crate) struct Shape {
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
 }
 
+/// One entry of a record.
 #[derive(Debug)]
-enum Part {
+pub(super) enum Part {
     Field {
         leaves: Vec<(u16, u16)>,
         name: String,
@@ -96,11 +98,21 @@ impl Shape {
 /// Remembers the rest of a list of children and gives the address of its next page.
 pub(crate) type NextPage<'a> = dyn Fn(Vec<RecordId>, &Arc<Shape>) -> String + 'a;
 
+/// How dates and moments are written in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moments {
+    /// `2024-02-29T10:00:00.000+0000`, as REST does.
+    Text,
+    /// Milliseconds from the epoch, as Bulk API 1.0 does.
+    Milliseconds,
+}
+
 /// Writes records.
 pub(crate) struct Writer<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) store: &'a Store,
     pub(crate) version: &'a str,
+    pub(crate) moments: Moments,
     /// The most children of one record that are written with it.
     pub(crate) page: usize,
     pub(crate) next_page: &'a NextPage<'a>,
@@ -134,7 +146,7 @@ impl Writer<'_> {
                     write_text(name, out);
                     out.push(':');
                     match leaves.iter().find(|(object, _)| *object == id.object) {
-                        Some((_, field)) => write_field(catalogue, store, id, *field, out),
+                        Some((_, field)) => self.field(id, *field, out),
                         None => out.push_str("null"),
                     }
                 }
@@ -162,6 +174,21 @@ impl Writer<'_> {
             }
         }
         out.push('}');
+    }
+
+    fn field(&self, id: RecordId, field: u16, out: &mut String) {
+        if self.moments == Moments::Milliseconds {
+            let seconds = match self.store.value(self.catalogue, id, field).as_ref() {
+                Value::Date(days) => Some(start_of(*days)),
+                Value::Moment(seconds) => Some(*seconds),
+                _ => None,
+            };
+            if let Some(seconds) = seconds {
+                out.push_str(&(seconds * 1000).to_string());
+                return;
+            }
+        }
+        write_field(self.catalogue, self.store, id, field, out);
     }
 
     fn children(&self, children: &Children, ids: &[RecordId], inner: &Gathered, out: &mut String) {
