@@ -18,9 +18,28 @@ pub enum Error {
     /// The schema contradicts itself.
     #[error("schema of the rehearsal org: {0}")]
     Schema(String),
+    /// A schema file is wrong.
+    #[error("schema file {file}: {problem}")]
+    SchemaFile {
+        /// The file.
+        file: String,
+        /// Object and field, and what is wrong there.
+        problem: String,
+    },
     /// The schema's JSON could not be read.
     #[error("schema of the rehearsal org is not valid JSON of its form")]
     SchemaJson(#[from] serde_json::Error),
+    /// A fault that can't be ordered so.
+    #[error("fault {text:?}: {problem}")]
+    Fault {
+        /// What was asked for.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No certificate could be made.
+    #[error("the rehearsal org can't make itself a certificate")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A setting that can't work.
     #[error("settings of the rehearsal org: {0}")]
     Settings(String),

@@ -1,5 +1,4 @@
-//! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults; and the records it
-//! begins with: one user, itself, and its record types.
+//! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -9,20 +8,19 @@ use tokio::task::JoinSet;
 use crate::auth::Auth;
 use crate::bulk::Jobs;
 use crate::errors::ApiError;
-use crate::faults::Faults;
+use crate::faults::{Faults, Tokens};
+use crate::furnish;
+pub(crate) use crate::furnish::{EMAIL, USERNAME};
 use crate::rest::cursors::Cursors;
+use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
-use crate::store::{Row, Store};
-use crate::values::moment::now;
-use crate::values::parse::parse;
-
-/// The one user's name, for logins.
-pub const USERNAME: &str = "rehearsal@stevedore.invalid";
-pub(crate) const EMAIL: &str = "rehearsal@example.com";
+use crate::store::Store;
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
+    /// The same, with the objects that only the tooling API shows.
+    pub(crate) tooling: Catalogue,
     store: RwLock<Store>,
     pub(crate) jobs: Jobs,
     pub(crate) cursors: Cursors,
@@ -38,13 +36,15 @@ pub(crate) struct Org {
 impl Org {
     pub(crate) fn new(
         catalogue: Catalogue,
+        automation: &Automation,
         auth: Auth,
         pace: Pace,
         seed: u64,
         url: String,
     ) -> Self {
         let mut store = Store::new(&catalogue);
-        furnish(&catalogue, &mut store);
+        // New records fit.
+        furnish::furnish(&catalogue, automation, &mut store);
         Self {
             store: RwLock::new(store),
             jobs: Jobs::default(),
@@ -56,7 +56,22 @@ impl Org {
             url,
             calls: AtomicU64::new(0),
             tasks: Mutex::default(),
+            tooling: catalogue.for_tooling(),
             catalogue,
+        }
+    }
+
+    /// No fault is left, and the fixed token is valid.
+    pub(crate) fn clear_faults(&self) {
+        self.faults.clear();
+        self.auth.expire_fixed(false);
+    }
+
+    /// Ends sessions.
+    pub(crate) fn expire(&self, tokens: Tokens) {
+        self.auth.expire();
+        if tokens == Tokens::All {
+            self.auth.expire_fixed(true);
         }
     }
 
@@ -121,52 +136,4 @@ impl Org {
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
     }
-}
-
-/// Adds the records that are there from the start.
-fn furnish(catalogue: &Catalogue, store: &mut Store) {
-    let user: &[(&str, &str)] = &[
-        ("Username", USERNAME),
-        ("LastName", "User"),
-        ("FirstName", "Rehearsal"),
-        ("Email", EMAIL),
-        ("Alias", "rehearse"),
-        ("IsActive", "true"),
-        ("UserType", "Standard"),
-    ];
-    add(catalogue, store, "User", user);
-    let organization: &[(&str, &str)] = &[
-        ("Name", "Rehearsal Org"),
-        ("OrganizationType", "Developer Edition"),
-        ("InstanceName", "RH1"),
-        ("IsSandbox", "true"),
-    ];
-    add(catalogue, store, "Organization", organization);
-    for object in &catalogue.objects {
-        for (record_type, _) in &object.record_types {
-            let values: &[(&str, &str)] = &[
-                ("Name", &record_type.name),
-                ("DeveloperName", &record_type.developer_name),
-                ("SobjectType", &object.name),
-                ("IsActive", "true"),
-            ];
-            add(catalogue, store, "RecordType", values);
-        }
-    }
-}
-
-/// Fields that a schema's own version of a system object lacks, or of another type, are left out.
-fn add(catalogue: &Catalogue, store: &mut Store, name: &str, values: &[(&str, &str)]) {
-    let Some(object) = catalogue.object(name) else {
-        return;
-    };
-    let mut row = Row::new(now(), values.len());
-    for (name, text) in values {
-        if let Some(field) = object.field(name)
-            && let Ok(value) = parse(catalogue, object.at(field), text)
-        {
-            row.set(field, value);
-        }
-    }
-    store.insert(catalogue, object.index, row);
 }

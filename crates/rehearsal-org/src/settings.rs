@@ -31,6 +31,8 @@ pub struct Settings {
     pub pace: Pace,
     /// Decides the order of rows in result files.
     pub seed: u64,
+    /// Whether it speaks TLS, with a certificate by an authority made for it ([`crate::RehearsalOrg::authority`]).
+    pub tls: bool,
     /// Objects and fields.
     pub schema: Schema,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             jwt_key: None,
             pace: Pace::default(),
             seed: 0,
+            tls: false,
             schema: Schema::standard(),
         }
     }
@@ -93,6 +96,7 @@ impl fmt::Debug for Settings {
             .field("jwt_key", &self.jwt_key.as_ref().map(|_| "…"))
             .field("pace", &self.pace)
             .field("seed", &self.seed)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }

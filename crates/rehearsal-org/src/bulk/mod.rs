@@ -12,6 +12,7 @@ mod process;
 pub(crate) mod query;
 mod results;
 pub(crate) mod routes;
+pub(crate) mod summary;
 mod table;
 mod upload;
 

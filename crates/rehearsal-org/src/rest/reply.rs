@@ -71,6 +71,13 @@ impl Reply {
         )
     }
 
+    pub(crate) fn page(status: StatusCode, body: String) -> Self {
+        Self::new(
+            status,
+            Content::Whole("text/html; charset=UTF-8", body.into()),
+        )
+    }
+
     /// CSV made piece by piece while it is sent.
     pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
         Self::pieces(CSV, pieces)

@@ -197,6 +197,9 @@ fn operand(
         (K::Id | K::Reference, LiteralValue::Text(text)) => match catalogue.read_id(text) {
             Ok(id) => Operand::Id(Some(id)),
             Err(true) => Operand::Id(None),
+            Err(false) if left.name.ends_with("EntityDefinitionId") => {
+                Operand::Id(catalogue.entity(text))
+            }
             Err(false) => {
                 let text = format!("invalid ID field: {text}");
                 return Err(QueryError::new("INVALID_QUERY_FILTER_OPERATOR", text).at(literal.at));
@@ -228,7 +231,7 @@ fn pattern(left: &LeftType, literal: &Literal) -> Result<Vec<Like>, QueryError> 
     use FieldKind as K;
     let text_field = matches!(
         left.kind,
-        K::String | K::Textarea | K::Picklist | K::Phone | K::Email | K::Url
+        K::String | K::Textarea | K::Picklist | K::Multipicklist | K::Phone | K::Email | K::Url
     );
     let LiteralValue::Text(text) = &literal.value else {
         return Err(QueryError::new(

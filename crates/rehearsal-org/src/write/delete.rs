@@ -72,6 +72,17 @@ fn target(
     let unknown = || RowError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id");
     let error = match catalogue.read_id(text) {
         Ok(id)
+            if object.is_none_or(|o| o.index == id.object)
+                && catalogue.at(id.object).writable
+                && !catalogue.at(id.object).deletable =>
+        {
+            let message = format!(
+                "entity type cannot be deleted: {}",
+                catalogue.at(id.object).name
+            );
+            RowError::new("INVALID_TYPE_FOR_OPERATION", message)
+        }
+        Ok(id)
             if object.is_none_or(|o| o.index == id.object) && catalogue.at(id.object).writable =>
         {
             match store.row(id) {

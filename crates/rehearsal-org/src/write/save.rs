@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use super::draft::{Aim, Draft, ambiguous};
 use super::{Outcome, Saved};
+use crate::automation::{Active, inactive_owner};
 use crate::errors::RowError;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home, Object};
 use crate::store::{Found, Row, Store, index_key};
+use crate::values::Value;
 
 /// How to take a write back.
 #[derive(Debug)]
@@ -33,21 +35,28 @@ pub(crate) fn save(
         .iter_mut()
         .map(|draft| resolve(catalogue, store, object, draft))
         .collect();
+    let rules = Active::of(catalogue, store, object);
+    let mut desk = Desk {
+        catalogue,
+        store,
+        object,
+        rules,
+        now,
+    };
     drafts
         .into_iter()
         .zip(aims)
-        .map(|(draft, target)| {
-            write(
-                catalogue,
-                store,
-                object,
-                draft,
-                target,
-                now,
-                undo.as_deref_mut(),
-            )
-        })
+        .map(|(draft, target)| desk.write(draft, target, undo.as_deref_mut()))
         .collect()
+}
+
+/// What every draft of a chunk is written with.
+struct Desk<'a> {
+    catalogue: &'a Catalogue,
+    store: &'a mut Store,
+    object: &'a Object,
+    rules: Active<'a>,
+    now: i64,
 }
 
 /// Takes writes back, the last first.
@@ -122,60 +131,96 @@ fn resolve(
     }
 }
 
-fn write(
-    catalogue: &Catalogue,
-    store: &mut Store,
-    object: &Object,
-    mut draft: Draft,
-    target: Option<RecordId>,
-    now: i64,
-    undo: Option<&mut Vec<Undo>>,
-) -> Outcome {
-    if let Some(place) = draft.errors.iter().position(|e| e.unreadable) {
-        return Err(vec![draft.errors.swap_remove(place)]);
-    }
-    let found = [
-        not_writable(object, &draft, target.is_some()),
-        required_missing(object, &draft, target.is_some()),
-        not_unique(catalogue, store, object, &draft, target),
-    ];
-    let mut errors = std::mem::take(&mut draft.errors);
-    errors.extend(found.into_iter().flatten());
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let Some(id) = target else {
-        let mut row = Row::new(now, draft.cells.len() + object.defaults.len());
-        for (field, value) in &object.defaults {
-            row.set(*field, value.clone());
+impl Desk<'_> {
+    fn write(
+        &mut self,
+        mut draft: Draft,
+        target: Option<RecordId>,
+        undo: Option<&mut Vec<Undo>>,
+    ) -> Outcome {
+        let Self {
+            catalogue,
+            object,
+            now,
+            ..
+        } = *self;
+        if let Some(place) = draft.errors.iter().position(|e| e.unreadable) {
+            return Err(vec![draft.errors.swap_remove(place)]);
         }
-        for (field, value) in draft.cells {
-            // Null for a field with a default takes the default, as it does where nothing is sent.
-            if !value.is_null() || !object.at(field).defaulted_on_create() {
-                row.set(field, value);
+        let found = [
+            not_writable(object, &draft, target.is_some()),
+            required_missing(object, &draft, target.is_some()),
+            not_unique(catalogue, self.store, object, &draft, target),
+            inactive_owner(catalogue, self.store, object, &draft),
+        ];
+        let mut errors = std::mem::take(&mut draft.errors);
+        errors.extend(found.into_iter().flatten());
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let Some(id) = target else {
+            let mut row = Row::new(now, draft.cells.len() + object.defaults.len());
+            for (field, value) in &object.defaults {
+                row.set(*field, value.clone());
             }
+            for (field, value) in draft.cells {
+                // Null for a field with a default takes the default, as it does where nothing is sent.
+                if !value.is_null() || !object.at(field).defaulted_on_create() {
+                    row.set(field, value);
+                }
+            }
+            self.validate(&row)?;
+            let id = self.store.insert(catalogue, object.index, row);
+            number(catalogue, self.store, object, id);
+            if let Some(undo) = undo {
+                undo.push(Undo::Inserted(id));
+            }
+            return Ok(Saved::new(id, true));
+        };
+        let Some(mut row) = self.store.row(id).cloned() else {
+            return Err(vec![RowError::new(
+                "ENTITY_IS_DELETED",
+                "entity is deleted",
+            )]);
+        };
+        for (field, value) in draft.cells {
+            row.set(field, value);
         }
-        let id = store.insert(catalogue, object.index, row);
+        row.modified = now;
+        self.validate(&row)?;
+        let old = self.store.put(catalogue, id, row);
         if let Some(undo) = undo {
-            undo.push(Undo::Inserted(id));
+            undo.push(Undo::Updated(id, old));
         }
-        return Ok(Saved::new(id, true));
-    };
+        Ok(Saved::new(id, false))
+    }
+
+    /// Asks the active rules about a record that is sound in itself.
+    fn validate(&self, row: &Row) -> Result<(), Vec<RowError>> {
+        let errors = self.rules.errors(self.catalogue, self.object, row);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+/// Fills what is filled only once the record has its id.
+fn number(catalogue: &Catalogue, store: &mut Store, object: &Object, id: RecordId) {
+    if object.numbered.is_empty() {
+        return;
+    }
     let Some(mut row) = store.row(id).cloned() else {
-        return Err(vec![RowError::new(
-            "ENTITY_IS_DELETED",
-            "entity is deleted",
-        )]);
+        return;
     };
-    for (field, value) in draft.cells {
-        row.set(field, value);
+    let text = catalogue.id_text(id);
+    for (field, numbering) in &object.numbered {
+        if row.get(*field).is_none() {
+            row.set(*field, Value::text(&numbering.text(id.serial, &text)));
+        }
     }
-    row.modified = now;
-    let old = store.put(catalogue, id, row);
-    if let Some(undo) = undo {
-        undo.push(Undo::Updated(id, old));
-    }
-    Ok(Saved::new(id, false))
+    store.put(catalogue, id, row);
 }
 
 fn not_writable(object: &Object, draft: &Draft, update: bool) -> Option<RowError> {

@@ -15,9 +15,9 @@ async fn creation_errors_come_at_once() {
             "Entity 'Nope' is not supported by the Bulk API.",
         ),
         (
-            json!({"object": "User", "operation": "insert"}),
+            json!({"object": "Profile", "operation": "insert"}),
             "INVALIDENTITY",
-            "Entity 'User'",
+            "Entity 'Profile'",
         ),
         (
             json!({"object": "Account", "operation": "merge"}),

@@ -111,6 +111,7 @@ async fn children_of_children_and_parents_of_children() {
                 ]),
             ])
             .collect(),
+        ..Schema::standard()
     };
     let client = start_with(Settings {
         schema,

@@ -59,9 +59,15 @@ impl Rows {
     }
 
     /// Writes some of the rows, in one transaction.
-    pub(super) fn write(&self, org: &Org, spec: &Spec, rows: Range<usize>) -> Vec<Outcome> {
+    pub(super) fn write(
+        &self,
+        org: &Org,
+        holder: u64,
+        spec: &Spec,
+        rows: Range<usize>,
+    ) -> Vec<Outcome> {
         let records = match self {
-            Self::Table(table) => return chunk(org, spec, table, rows),
+            Self::Table(table) => return chunk(org, holder, spec, table, rows),
             Self::Records(records) => &records[rows],
         };
         if let Operation::Delete | Operation::HardDelete = spec.operation {
@@ -74,7 +80,7 @@ impl Rows {
             });
             return delete_chunk(org, spec, ids.collect());
         }
-        save_chunk(org, spec, records.iter(), |reader, record| {
+        save_chunk(org, holder, spec, records.iter(), |reader, record| {
             reader.json(record)
         })
     }

@@ -166,6 +166,11 @@ impl Batch {
         true
     }
 
+    /// What it is called among those that hold parents: apart from the jobs of Bulk 2.0.
+    pub(super) fn holder(&self) -> u64 {
+        1 << 63 | self.number
+    }
+
     /// The id of its one result.
     pub(super) fn result_id(&self) -> String {
         id_text(RESULT, self.number)
