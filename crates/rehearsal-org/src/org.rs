@@ -2,17 +2,20 @@
 //! begins with: one user, itself, and its record types.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
 use crate::auth::Auth;
 use crate::bulk::Jobs;
+use crate::error::Error;
 use crate::errors::ApiError;
 use crate::faults::Faults;
+use crate::ids::RecordId;
 use crate::rest::cursors::Cursors;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
+use crate::store::database::{Database, Reading, Writing};
 use crate::store::{Row, Store};
 use crate::values::moment::now;
 use crate::values::parse::parse;
@@ -22,7 +25,7 @@ pub(crate) const EMAIL: &str = "rehearsal@example.com";
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
-    store: RwLock<Store>,
+    records: Database,
     pub(crate) jobs: Jobs,
     pub(crate) cursors: Cursors,
     pub(crate) auth: Auth,
@@ -37,15 +40,15 @@ pub(crate) struct Org {
 impl Org {
     pub(crate) fn new(
         catalogue: Catalogue,
+        records: Database,
         auth: Auth,
         pace: Pace,
         seed: u64,
         url: String,
-    ) -> Self {
-        let mut store = Store::new(&catalogue);
-        furnish(&catalogue, &mut store);
-        Self {
-            store: RwLock::new(store),
+    ) -> Result<Self, Error> {
+        furnish(&catalogue, &records)?;
+        Ok(Self {
+            records,
             jobs: Jobs::default(),
             cursors: Cursors::default(),
             auth,
@@ -56,19 +59,31 @@ impl Org {
             calls: AtomicU64::new(0),
             tasks: Mutex::default(),
             catalogue,
-        }
+        })
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Store> {
-        self.store.read().unwrap_or_else(PoisonError::into_inner)
+    /// The records as they are now; what is written later is not seen by this reader.
+    pub(crate) fn read(&self) -> Reading<'_> {
+        self.records.read()
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Store> {
-        self.store.write().unwrap_or_else(PoisonError::into_inner)
+    /// The records to be changed, by one caller at a time: what is done until this is dropped is one transaction.
+    pub(crate) fn write(&self) -> Writing<'_> {
+        self.records.write()
+    }
+
+    /// Whether the records' database has failed or was closed, so that no answer may say that something was stored.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.records.is_broken()
+    }
+
+    /// Ends writing for good, and lets go of the data file.
+    pub(crate) fn close(&self) {
+        self.records.close();
     }
 
     pub(crate) fn pace(&self) -> Pace {
@@ -122,8 +137,8 @@ impl Org {
     }
 }
 
-/// Adds the records that are there from the start.
-fn furnish(catalogue: &Catalogue, store: &mut Store) {
+/// Adds the records that are there from the start, unless the file has them already.
+fn furnish(catalogue: &Catalogue, records: &Database) -> Result<(), Error> {
     let user: &[(&str, &str)] = &[
         ("Username", USERNAME),
         ("LastName", "User"),
@@ -133,32 +148,43 @@ fn furnish(catalogue: &Catalogue, store: &mut Store) {
         ("IsActive", "true"),
         ("UserType", "Standard"),
     ];
-    add(catalogue, store, "User", user);
     let organization: &[(&str, &str)] = &[
         ("Name", "Rehearsal Org"),
         ("OrganizationType", "Developer Edition"),
         ("InstanceName", "RH1"),
         ("IsSandbox", "true"),
     ];
-    add(catalogue, store, "Organization", organization);
+    let mut store = records.write();
+    let mut add = |id: RecordId, values: &[(&str, &str)]| add(catalogue, &mut store, id, values);
+    add(catalogue.user, user);
+    add(catalogue.organization, organization);
+    let mut fits = true;
     for object in &catalogue.objects {
-        for (record_type, _) in &object.record_types {
+        for (record_type, id) in &object.record_types {
             let values: &[(&str, &str)] = &[
-                ("Name", &record_type.name),
                 ("DeveloperName", &record_type.developer_name),
                 ("SobjectType", &object.name),
+                ("Name", &record_type.name),
                 ("IsActive", "true"),
             ];
-            add(catalogue, store, "RecordType", values);
+            fits &= add(*id, values);
         }
     }
+    drop(store);
+    if !fits {
+        let what = "its record types are not those of the schema, in the schema's order";
+        return Err(records.refuse(what));
+    }
+    if records.is_broken() {
+        return Err(records.refuse("it can't be written to"));
+    }
+    Ok(())
 }
 
-/// Fields that a schema's own version of a system object lacks, or of another type, are left out.
-fn add(catalogue: &Catalogue, store: &mut Store, name: &str, values: &[(&str, &str)]) {
-    let Some(object) = catalogue.object(name) else {
-        return;
-    };
+/// Adds a record if its number is still free; says whether it is there now, known by its first two values. Fields
+/// that a schema's own version of a system object lacks, or of another type, are left out.
+fn add(catalogue: &Catalogue, store: &mut Store, id: RecordId, values: &[(&str, &str)]) -> bool {
+    let object = catalogue.at(id.object);
     let mut row = Row::new(now(), values.len());
     for (name, text) in values {
         if let Some(field) = object.field(name)
@@ -167,5 +193,16 @@ fn add(catalogue: &Catalogue, store: &mut Store, name: &str, values: &[(&str, &s
             row.set(field, value);
         }
     }
-    store.insert(catalogue, object.index, row);
+    match store.row(id) {
+        Some(known) => {
+            let named = values
+                .iter()
+                .take(2)
+                .filter_map(|(name, _)| object.field(name));
+            named
+                .into_iter()
+                .all(|field| known.get(field) == row.get(field))
+        }
+        None => store.insert(catalogue, id.object, row) == id,
+    }
 }

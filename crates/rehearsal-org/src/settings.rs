@@ -1,6 +1,7 @@
 //! How an org is started: where it listens, who may call it, how fast its jobs go, what its schema is.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -26,6 +27,9 @@ pub struct Settings {
     pub seed: u64,
     /// Objects and fields.
     pub schema: Schema,
+    /// The file the records are kept in, made where it is missing; an org started on it again has them, with their
+    /// ids. `None`: a temporary file, deleted when the org stops.
+    pub data: Option<PathBuf>,
 }
 
 /// How long a job stays in each state, besides the time its rows take.
@@ -66,6 +70,7 @@ impl Default for Settings {
             pace: Pace::default(),
             seed: 0,
             schema: Schema::standard(),
+            data: None,
         }
     }
 }
@@ -80,6 +85,7 @@ impl fmt::Debug for Settings {
             .field("client_secret", &"…")
             .field("pace", &self.pace)
             .field("seed", &self.seed)
+            .field("data", &self.data)
             .finish_non_exhaustive()
     }
 }

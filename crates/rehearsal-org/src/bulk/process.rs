@@ -49,6 +49,13 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
                 org.blocking(move |org| chunk(org, &job, &table, from..to))
             };
             match work.await {
+                // What the database did not take is nobody's outcome.
+                _ if org.is_broken() => {
+                    return fail(
+                        &job,
+                        "InternalServerError : The records' database failed".to_owned(),
+                    );
+                }
                 Ok(outcomes) => record(&job, from, outcomes, started),
                 Err(_) => return fail(&job, "Unknown : An unexpected error occurred".to_owned()),
             }

@@ -40,6 +40,12 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     if fault == Some(CallFault::DropAfter) {
         return cut_off();
     }
+    let reply = if org.is_broken() {
+        // Whatever was answered may not have been stored.
+        refusal(500)
+    } else {
+        reply
+    };
     let limited = path.starts_with("/services/data/") || path.starts_with("/services/async/");
     let reply = if limited {
         reply.with(

@@ -6,6 +6,7 @@ mod client;
 mod bulk_errors;
 mod bulk_jobs;
 mod collections;
+mod data_file;
 mod describe;
 mod faults;
 mod oauth;
