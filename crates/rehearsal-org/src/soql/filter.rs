@@ -154,6 +154,11 @@ impl Set {
         self.others.is_empty() && self.ids.is_empty()
     }
 
+    /// Whether an index on references could give all members.
+    pub(super) fn only_ids(&self) -> bool {
+        self.others.is_empty() && self.texts.is_empty()
+    }
+
     fn holds(&self, value: &Scalar<'_>) -> bool {
         match value {
             Scalar::Text(text) if self.exact => self.texts.contains(text.as_ref()),

@@ -1,16 +1,21 @@
 //! The part of SOQL that clients and checks need: `lexer` and `parser` read it, `plan` resolves names against the
-//! schema, `filter`, `run` and `aggregate` answer it.
+//! schema, `matching` finds the records that pass a `filter`, `order` sorts them, `aggregate` groups them, `run` answers.
 
 mod aggregate;
 mod ast;
 mod filter;
 mod lexer;
 mod literal;
+mod matching;
+mod order;
 mod parser;
 pub(crate) mod path;
 mod plan;
 pub(crate) mod run;
 mod scalar;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 use crate::errors::ApiError;
 

@@ -7,8 +7,8 @@ use super::QueryError;
 use super::ast::Name;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::Store;
 use crate::store::output::{write_attributes, write_field};
+use crate::store::{Row, Store};
 use crate::values::Value;
 use crate::values::output::write_text;
 
@@ -94,20 +94,27 @@ impl Path {
         catalogue.at(object).at(field)
     }
 
-    /// The value for a record; null where a reference on the way is.
+    /// The value for a record whose row is at hand; null where a reference on the way is.
     pub(super) fn value<'a>(
         &self,
         catalogue: &Catalogue,
-        store: &'a Store,
+        store: &Store,
         id: RecordId,
+        row: &'a Row,
     ) -> Cow<'a, Value> {
-        let mut id = id;
-        for hop in &self.hops {
-            match store.value(catalogue, id, *hop).as_ref() {
-                Value::Ref(parent) => id = *parent,
+        let Some((first, others)) = self.hops.split_first() else {
+            return store.value_in(catalogue, id, row, self.leaves[0].1);
+        };
+        let mut value = store.value_in(catalogue, id, row, *first);
+        for hop in others {
+            match value.as_ref() {
+                Value::Ref(parent) => value = store.value(catalogue, *parent, *hop),
                 _ => return Cow::Owned(Value::Null),
             }
         }
+        let Value::Ref(id) = *value else {
+            return Cow::Owned(Value::Null);
+        };
         match self.leaves.iter().find(|(object, _)| *object == id.object) {
             Some((_, field)) => store.value(catalogue, id, *field),
             None => Cow::Owned(Value::Null),

@@ -4,20 +4,21 @@ use super::QueryError;
 use super::aggregate::Grouping;
 use super::ast::{Expression, Query};
 use super::filter::{LeftType, Scope, Test, Values, compile, kind_name};
+use super::order::By;
 use super::path::{Path, Shape};
 use super::run::members;
 use super::scalar::Scalar;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
 use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::Store;
+use crate::store::{Row, Store};
 
 pub(super) struct Plan<'a> {
     pub(super) object: &'a Object,
     pub(super) output: Output,
     pub(super) filter: Option<Test<Path>>,
     /// Of records; that of groups is in their grouping.
-    pub(super) order: Vec<(Path, bool, bool)>,
+    pub(super) order: Vec<By>,
     pub(super) limit: usize,
     pub(super) offset: usize,
 }
@@ -155,7 +156,7 @@ fn shape(names: &Names<'_>, query: &Query) -> Result<Shape, QueryError> {
     Ok(shape)
 }
 
-fn order(names: &Names<'_>, query: &Query) -> Result<Vec<(Path, bool, bool)>, QueryError> {
+fn order(names: &Names<'_>, query: &Query) -> Result<Vec<By>, QueryError> {
     let mut order = Vec::new();
     for by in &query.order_by {
         let Expression::Field(name) = &by.by else {
@@ -169,7 +170,11 @@ fn order(names: &Names<'_>, query: &Query) -> Result<Vec<(Path, bool, bool)>, Qu
         if !searchable(field) {
             return Err(refuse(field, "sorted", name.at));
         }
-        order.push((path, by.descending, by.nulls_last));
+        order.push(By {
+            path,
+            descending: by.descending,
+            nulls_last: by.nulls_last,
+        });
     }
     Ok(order)
 }
@@ -179,12 +184,23 @@ pub(super) struct OfRecord<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) store: &'a Store,
     pub(super) id: RecordId,
+    pub(super) row: &'a Row,
+}
+
+impl OfRecord<'_> {
+    pub(super) fn look<T>(&self, path: &Path, look: impl FnOnce(&Scalar<'_>) -> T) -> T {
+        let value = path.value(self.catalogue, self.store, self.id, self.row);
+        look(&Scalar::of(path.field(self.catalogue), &value))
+    }
+
+    pub(super) fn scalar(&self, path: &Path) -> Scalar<'static> {
+        self.look(path, |value| value.clone().into_owned())
+    }
 }
 
 impl Values<Path> for OfRecord<'_> {
     fn with(&self, left: &Path, check: &dyn Fn(&Scalar<'_>) -> bool) -> bool {
-        let value = left.value(self.catalogue, self.store, self.id);
-        check(&Scalar::of(left.field(self.catalogue), &value))
+        self.look(left, check)
     }
 }
 
