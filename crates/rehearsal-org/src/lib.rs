@@ -160,7 +160,7 @@ impl RehearsalOrg {
         let store = self.org.read();
         let mut records = Vec::new();
         let mut text = String::new();
-        store.scan(object.index, false, &mut |id, row| {
+        store.scan(object.index, false, None, &mut |id, row| {
             let fields = object.fields.iter().enumerate().map(|(place, field)| {
                 text.clear();
                 write_field_of(catalogue, &store, id, row, place as u16, &mut text);

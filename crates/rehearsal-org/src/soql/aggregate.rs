@@ -113,6 +113,13 @@ impl Grouping {
         })
     }
 
+    /// What is asked of each record.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.keys
+            .iter()
+            .chain(self.aggregates.iter().map(|(_, path)| path))
+    }
+
     /// The number of groups and their JSON.
     pub(super) fn run(
         &self,

@@ -275,6 +275,15 @@ pub(super) trait Values<L> {
 }
 
 impl<L> Test<L> {
+    /// Shows all left sides.
+    pub(super) fn lefts(&self, show: &mut dyn FnMut(&L)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|p| p.lefts(show)),
+            Self::Not(inner) => inner.lefts(show),
+            Self::Compare(left, ..) | Self::Like(left, _) | Self::In(left, ..) => show(left),
+        }
+    }
+
     pub(super) fn holds(&self, values: &dyn Values<L>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|p| p.holds(values)),

@@ -7,7 +7,7 @@ use super::path::Path;
 use super::plan::{OfRecord, Plan};
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home};
-use crate::store::{Found, Store};
+use crate::store::{Fields, Found, Store};
 
 /// Among more keys than these, and than a quarter of the records, each is not looked up for itself.
 const FEW: usize = 1000;
@@ -19,6 +19,8 @@ pub(super) struct Matching<'a> {
     object: u16,
     filter: Option<&'a Test<Path>>,
     deleted: bool,
+    /// What is asked of each record.
+    fields: Fields,
 }
 
 impl<'a> Matching<'a> {
@@ -35,7 +37,14 @@ impl<'a> Matching<'a> {
             object: plan.object.index,
             filter: plan.filter.as_ref(),
             deleted,
+            fields: plan.fields(catalogue),
         }
+    }
+
+    /// With one more field asked of each record.
+    pub(super) fn with(mut self, path: &Path) -> Self {
+        path.add_own(self.catalogue, self.object, &mut self.fields);
+        self
     }
 
     /// How many there are, if that is known without looking.
@@ -93,7 +102,9 @@ impl<'a> Matching<'a> {
                     }
                 }
             }
-            None => self.store.scan(self.object, self.deleted, &mut show),
+            None => self
+                .store
+                .scan(self.object, self.deleted, Some(&self.fields), &mut show),
         }
     }
 

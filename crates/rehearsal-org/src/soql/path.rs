@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use super::QueryError;
 use super::ast::Name;
 use crate::ids::RecordId;
-use crate::schema::catalogue::{Catalogue, Field, Object};
+use crate::schema::catalogue::{Catalogue, Field, Home, Object};
 use crate::store::output::{write_attributes, write_field};
-use crate::store::{Row, Store};
+use crate::store::{Fields, Row, Store};
 use crate::values::Value;
 use crate::values::output::write_text;
 
@@ -86,6 +86,16 @@ impl Path {
             return Err(QueryError::new("INVALID_FIELD", text).at(name.at));
         }
         Ok(Self { hops, leaves })
+    }
+
+    /// Adds the fields of the record itself that the value is made from.
+    pub(super) fn add_own(&self, catalogue: &Catalogue, object: u16, fields: &mut Fields) {
+        let own = self.hops.first().copied().unwrap_or(self.leaves[0].1);
+        fields.add(own);
+        if let Home::FullName { first, last } = catalogue.at(object).at(own).home {
+            fields.add(first);
+            fields.add(last);
+        }
     }
 
     /// The field as described; of several objects, the first's.

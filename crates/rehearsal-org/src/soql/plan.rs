@@ -11,7 +11,7 @@ use super::scalar::Scalar;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
 use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::{Row, Store};
+use crate::store::{Fields, Row, Store};
 
 pub(super) struct Plan<'a> {
     pub(super) object: &'a Object,
@@ -27,6 +27,22 @@ pub(super) enum Output {
     Count,
     Records(Shape),
     Groups(Box<Grouping>),
+}
+
+impl Plan<'_> {
+    /// The fields by which records are chosen, sorted and grouped; what is selected is read when it is written.
+    pub(super) fn fields(&self, catalogue: &Catalogue) -> Fields {
+        let mut fields = Fields::default();
+        let mut add = |path: &Path| path.add_own(catalogue, self.object.index, &mut fields);
+        if let Some(filter) = &self.filter {
+            filter.lefts(&mut add);
+        }
+        self.order.iter().for_each(|by| add(&by.path));
+        if let Output::Groups(grouping) = &self.output {
+            grouping.paths().for_each(add);
+        }
+        fields
+    }
 }
 
 /// Names in the scope of one query.

@@ -98,7 +98,8 @@ pub(super) fn members(
     };
     let path = Path::resolve(catalogue, plan.object, query.alias.as_deref(), name)?;
     let mut members = Vec::new();
-    Matching::new(catalogue, store, &plan, false).each(&mut |record| {
+    let matching = Matching::new(catalogue, store, &plan, false).with(&path);
+    matching.each(&mut |record| {
         let value = record.scalar(&path);
         if !value.is_null() {
             members.push(value);

@@ -19,6 +19,26 @@ const DATE: u64 = 5;
 const MOMENT: u64 = 6;
 const REFERENCE: u64 = 7;
 
+/// Some fields of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
+    has: Vec<bool>,
+}
+
+impl Fields {
+    pub(crate) fn add(&mut self, field: u16) {
+        let place = usize::from(field);
+        if self.has.len() <= place {
+            self.has.resize(place + 1, false);
+        }
+        self.has[place] = true;
+    }
+
+    pub(crate) fn contains(&self, field: u16) -> bool {
+        self.has.get(usize::from(field)).is_some_and(|has| *has)
+    }
+}
+
 /// Writes a row over what is in `out`.
 pub(super) fn encode(layout: &Layout, table: &Table, row: &Row, out: &mut Vec<u8>) {
     out.clear();
@@ -61,28 +81,31 @@ pub(super) fn encode(layout: &Layout, table: &Table, row: &Row, out: &mut Vec<u8
     }
 }
 
-/// Reads a row into `row`, of which nothing stays.
+/// Reads a row into `row`, of which nothing stays; only some fields, where they are named.
 pub(super) fn decode(
     layout: &Layout,
     table: &Table,
     bytes: &[u8],
-    deleted: bool,
+    only: Option<&Fields>,
     row: &mut Row,
 ) -> Result<(), Damaged> {
     let mut rest = bytes;
     row.clear();
-    row.deleted = deleted;
     row.created = take_signed(&mut rest)?;
     row.modified = row.created.wrapping_add(take_signed(&mut rest)?);
     while !rest.is_empty() {
         let head = take(&mut rest)?;
         let number = u32::try_from(head >> 3).map_err(|_| Damaged)?;
         let field = table.field_of(number).ok_or(Damaged)?;
+        let wanted = only.is_none_or(|only| only.contains(field));
         let value = match head & 7 {
             TEXT => {
                 let length = usize::try_from(take(&mut rest)?).map_err(|_| Damaged)?;
                 let (text, after) = rest.split_at_checked(length).ok_or(Damaged)?;
                 rest = after;
+                if !wanted {
+                    continue;
+                }
                 Value::Text(std::str::from_utf8(text).map_err(|_| Damaged)?.into())
             }
             FALSE => Value::Bool(false),
@@ -99,7 +122,9 @@ pub(super) fn decode(
                 })
             }
         };
-        row.set(field, value);
+        if wanted {
+            row.set(field, value);
+        }
     }
     Ok(())
 }
@@ -182,8 +207,12 @@ mod tests {
             encode(layout, table, &row, &mut bytes);
             let mut back = Row::new(1, 1);
             back.set(9, Value::Int(1));
-            decode(layout, table, &bytes, false, &mut back).unwrap();
+            decode(layout, table, &bytes, None, &mut back).unwrap();
             assert_eq!(back, row);
+            let mut some = Fields::default();
+            some.add(4);
+            decode(layout, table, &bytes, Some(&some), &mut back).unwrap();
+            assert_eq!(back.cells(), [(4, Value::Bool(true))]);
         });
     }
 
@@ -197,10 +226,10 @@ mod tests {
             let mut bytes = Vec::new();
             encode(layout, table, &row, &mut bytes);
             for end in [1, bytes.len() - 1] {
-                let read = decode(layout, table, &bytes[..end], false, &mut row);
+                let read = decode(layout, table, &bytes[..end], None, &mut row);
                 assert_eq!(read, Err(Damaged), "cut to {end}");
             }
-            let read = decode(layout, table, &[0, 0, 0xff, 0xff, 0x7f], false, &mut row);
+            let read = decode(layout, table, &[0, 0, 0xff, 0xff, 0x7f], None, &mut row);
             assert_eq!(read, Err(Damaged), "a field that is not there");
         });
     }

@@ -156,7 +156,8 @@ impl Layout {
             while let Some(read) = found.next()? {
                 let serial = read.get(0)?;
                 let bytes = read.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-                super::codec::decode(self, table, bytes, read.get(1)?, &mut row)
+                row.deleted = read.get(1)?;
+                super::codec::decode(self, table, bytes, None, &mut row)
                     .map_err(|_| Misfit::Other(format!("record {serial} is damaged")))?;
                 keys.push((serial, self.key(catalogue, table, field, &row)));
                 if keys.len() == 1000 {

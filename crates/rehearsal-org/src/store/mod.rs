@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+pub(crate) use codec::Fields;
 pub(crate) use index::{Found, fold, index_key};
 pub(crate) use row::Row;
 
@@ -78,7 +79,8 @@ impl Store {
             let mut statement = self.connection.prepare_cached(&table.row)?;
             let read = |found: &rusqlite::Row<'_>| {
                 let mut row = Row::default();
-                self.decode(table, found.get_ref(1)?, found.get(0)?, &mut row)?;
+                row.deleted = found.get(0)?;
+                self.decode(table, found.get_ref(1)?, None, &mut row)?;
                 Ok(Arc::new(row))
             };
             statement.query_row([id.serial], read).optional()
@@ -97,11 +99,13 @@ impl Store {
         serials::Ids::new(self, object, deleted)
     }
 
-    /// Shows every record of an object in the order they were created, deleted ones if asked, until told to stop.
+    /// Shows every record of an object in the order they were created, deleted ones if asked, until told to stop. Their
+    /// rows have only some fields, where they are named.
     pub(crate) fn scan(
         &self,
         object: u16,
         deleted: bool,
+        only: Option<&Fields>,
         visit: &mut dyn FnMut(RecordId, &Row) -> bool,
     ) {
         let table = self.layout.table(object);
@@ -111,7 +115,8 @@ impl Store {
             let mut row = Row::default();
             while let Some(found) = rows.next()? {
                 let serial = found.get(0)?;
-                self.decode(table, found.get_ref(2)?, found.get(1)?, &mut row)?;
+                row.deleted = found.get(1)?;
+                self.decode(table, found.get_ref(2)?, only, &mut row)?;
                 if !visit(RecordId { object, serial }, &row) {
                     break;
                 }
@@ -303,10 +308,10 @@ impl Store {
         &self,
         table: &Table,
         bytes: rusqlite::types::ValueRef<'_>,
-        deleted: bool,
+        only: Option<&Fields>,
         row: &mut Row,
     ) -> rusqlite::Result<()> {
-        codec::decode(&self.layout, table, bytes.as_blob()?, deleted, row).map_err(|_| {
+        codec::decode(&self.layout, table, bytes.as_blob()?, only, row).map_err(|_| {
             let name = format!("row of table {}", table.number);
             rusqlite::Error::InvalidColumnType(2, name, rusqlite::types::Type::Blob)
         })

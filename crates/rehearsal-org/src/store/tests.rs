@@ -189,7 +189,7 @@ fn many_records_are_listed_in_order_without_the_deleted() {
     let expected: Vec<u32> = (1..=2500).filter(|serial| serial % 5 != 1).collect();
     assert_eq!(live, expected);
     let mut scanned = Vec::new();
-    store.scan(place.account, false, &mut |id, row| {
+    store.scan(place.account, false, None, &mut |id, row| {
         assert!(!row.deleted);
         scanned.push(id.serial);
         scanned.len() < 1500
