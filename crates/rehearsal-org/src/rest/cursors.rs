@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::packed::Packed;
 use crate::ids::{RecordId, id_text, parse_id};
 use crate::soql::path::Shape;
 
 const PREFIX: [u8; 3] = *b"01g";
-/// Each holds eight bytes per record.
 const MOST: usize = 50;
+/// What they may hold together, in bytes.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 pub(crate) struct Cursor {
     number: u64,
-    pub(crate) ids: Vec<RecordId>,
+    pub(crate) ids: Packed,
     pub(crate) shape: Shape,
 }
 
@@ -36,6 +38,7 @@ impl Cursors {
         shape: Shape,
         page: usize,
     ) -> Arc<Cursor> {
+        let ids = Packed::new(&ids);
         if ids.len() <= page {
             return Arc::new(Cursor {
                 number: 0,
@@ -47,10 +50,11 @@ impl Cursors {
         open.0 += 1;
         let number = open.0;
         let cursor = Arc::new(Cursor { number, ids, shape });
-        if open.1.len() >= MOST {
+        open.1.push_back(Arc::clone(&cursor));
+        let bytes = |all: &VecDeque<Arc<Cursor>>| all.iter().map(|c| c.ids.size()).sum::<usize>();
+        while open.1.len() > MOST || open.1.len() > 1 && bytes(&open.1) > MOST_BYTES {
             open.1.pop_front();
         }
-        open.1.push_back(Arc::clone(&cursor));
         cursor
     }
 

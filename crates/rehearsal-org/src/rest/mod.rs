@@ -6,6 +6,7 @@ mod collections;
 pub(crate) mod cursors;
 mod describe;
 mod misc;
+mod packed;
 mod query;
 mod records;
 mod reply;

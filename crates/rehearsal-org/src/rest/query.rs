@@ -84,13 +84,13 @@ fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &
     }
     out.push_str("\"records\":[");
     let store = org.read();
-    for (place, id) in cursor.ids[offset..end].iter().enumerate() {
+    for (place, id) in cursor.ids.some(offset..end).into_iter().enumerate() {
         if place > 0 {
             out.push(',');
         }
         cursor
             .shape
-            .write(&org.catalogue, &store, *id, version, &mut out);
+            .write(&org.catalogue, &store, id, version, &mut out);
     }
     out.push_str("]}");
     out
