@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::content::Content;
 use super::table::Table;
 use crate::ids::{RecordId, id_text, parse_id};
 use crate::values::moment::now;
@@ -100,7 +101,6 @@ pub(super) struct Progress {
     pub(super) modified: i64,
     pub(super) upload: Upload,
     pub(super) table: Option<Arc<Table>>,
-    pub(super) outcomes: Vec<RowOutcome>,
     pub(super) processed: usize,
     pub(super) failed: usize,
     pub(super) error: Option<String>,
@@ -111,7 +111,7 @@ pub(super) enum Upload {
     None,
     /// Being received.
     Running,
-    Done(Vec<u8>),
+    Done(Content),
 }
 
 impl Job {
@@ -162,7 +162,6 @@ impl Jobs {
                 modified: created,
                 upload: Upload::None,
                 table: None,
-                outcomes: Vec::new(),
                 processed: 0,
                 failed: 0,
                 error: None,

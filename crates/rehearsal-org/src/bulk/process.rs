@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::csv::Fields;
 use super::job::{Job, RowOutcome, State, Upload};
-use super::table::Table;
+use super::ledger::Rows;
+use super::table::{Table, unreadable};
 use crate::errors::bulk_text;
 use crate::org::Org;
 use crate::rest::locked;
@@ -49,14 +50,8 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
                 org.blocking(move |org| chunk(org, &job, &table, from..to))
             };
             match work.await {
-                // What the database did not take is nobody's outcome.
-                _ if org.is_broken() => {
-                    return fail(
-                        &job,
-                        "InternalServerError : The records' database failed".to_owned(),
-                    );
-                }
-                Ok(outcomes) => record(&job, from, outcomes, started),
+                Ok(Ok(outcomes)) => record(&job, &outcomes, started),
+                Ok(Err(message)) => return fail(&job, message),
                 Err(_) => return fail(&job, "Unknown : An unexpected error occurred".to_owned()),
             }
         }
@@ -114,7 +109,6 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
         Ok(Ok(table)) => {
             let table = Arc::new(table);
             let mut progress = job.progress();
-            progress.outcomes = vec![RowOutcome::Unprocessed; table.len()];
             progress.table = Some(Arc::clone(&table));
             org.jobs.count_batches(table.len());
             Some(table)
@@ -130,7 +124,7 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
     }
 }
 
-fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
+fn record(job: &Job, outcomes: &[RowOutcome], started: Instant) {
     let mut progress = job.progress();
     progress.processed += outcomes.len();
     progress.failed += outcomes
@@ -139,34 +133,38 @@ fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
         .count();
     progress.busy += started.elapsed();
     progress.modified = now();
-    for (place, outcome) in outcomes.into_iter().enumerate() {
-        progress.outcomes[from + place] = outcome;
-    }
 }
 
-fn chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<RowOutcome> {
+/// Writes rows and notes what became of them. An error fails the job.
+fn chunk(
+    org: &Org,
+    job: &Job,
+    table: &Table,
+    range: std::ops::Range<usize>,
+) -> Result<Vec<RowOutcome>, String> {
+    let rows = table.rows(range.clone()).map_err(unreadable)?;
     let locks = org.faults.take_locks(rows.len());
     let outcomes = match job.spec.operation {
-        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, rows, locks),
-        _ => save_chunk(org, job, table, rows, locks),
+        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, &rows, locks),
+        _ => save_chunk(org, job, table, &rows, locks),
     };
-    outcomes
+    if org.is_broken() {
+        // What the database did not take is nobody's outcome.
+        return Err("InternalServerError : The records could not be stored".to_owned());
+    }
+    let outcomes: Vec<RowOutcome> = outcomes
         .into_iter()
         .map(|outcome| match outcome {
             Ok(saved) if saved.created => RowOutcome::Created(saved.id),
             Ok(saved) => RowOutcome::Updated(saved.id),
             Err(errors) => RowOutcome::Failed(bulk_text(&errors).into_boxed_str()),
         })
-        .collect()
+        .collect();
+    table.note(range.start, &outcomes).map_err(unreadable)?;
+    Ok(outcomes)
 }
 
-fn save_chunk(
-    org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
+fn save_chunk(org: &Org, job: &Job, table: &Table, rows: &Rows, locks: usize) -> Vec<Outcome> {
     let object = org.catalogue.at(job.spec.object);
     let mut fields = Fields::default();
     let mut store = org.write();
@@ -176,10 +174,9 @@ fn save_chunk(
         object,
         operation: job.spec.operation,
     };
-    let drafts = rows
-        .enumerate()
-        .map(|(place, row)| {
-            table.fields(row, &mut fields);
+    let drafts = (0..rows.len())
+        .map(|row| {
+            fields.read(rows.text(row), table.delimiter.byte);
             let mut draft = reader.start(table.columns.len());
             for (column, text) in table.columns.iter().zip(fields.iter()) {
                 match text {
@@ -189,7 +186,7 @@ fn save_chunk(
                 }
             }
             reader.finish(&mut draft);
-            if place < locks {
+            if row < locks {
                 lock(org, &mut draft);
             }
             draft
@@ -208,19 +205,13 @@ fn lock(org: &Org, draft: &mut Draft) {
     draft.errors.insert(0, locked(&id).unreadable());
 }
 
-fn delete_chunk(
-    org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
+fn delete_chunk(org: &Org, job: &Job, table: &Table, rows: &Rows, locks: usize) -> Vec<Outcome> {
     let object = org.catalogue.at(job.spec.object);
     let hard = job.spec.operation == Operation::HardDelete;
     let mut fields = Fields::default();
-    let ids: Vec<String> = rows
+    let ids: Vec<String> = (0..rows.len())
         .map(|row| {
-            table.fields(row, &mut fields);
+            fields.read(rows.text(row), table.delimiter.byte);
             fields.get(0).unwrap_or_default().to_owned()
         })
         .collect();

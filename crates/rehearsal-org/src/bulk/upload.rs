@@ -1,4 +1,4 @@
-//! Receives a job's rows: once per job, chunked or not, gzip or plain, straight into the buffer they stay in.
+//! Receives a job's rows: once per job, chunked or not, gzip or plain, straight to where they stay.
 
 use std::io::Write as _;
 
@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use flate2::write::GzDecoder;
 use futures::StreamExt as _;
 
+use super::content::Content;
 use super::job::{Job, State, Upload};
 use crate::errors::ApiError;
 use crate::rest::Reply;
 use crate::rest::call::Call;
 
 /// 150 MB after base64 are at most this many bytes before.
-const MOST: usize = 112_500_000;
+const MOST: u64 = 112_500_000;
 
 pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
     call.only("PUT")?;
@@ -84,7 +85,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+async fn collect(headers: &HeaderMap, body: Body) -> Result<Content, ApiError> {
     let too_large = || {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -101,23 +102,24 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     let gzip = text(header::CONTENT_ENCODING).is_some_and(|e| e.eq_ignore_ascii_case("gzip"));
     let length = text(header::CONTENT_LENGTH)
-        .and_then(|l| l.parse::<usize>().ok())
+        .and_then(|l| l.parse::<u64>().ok())
         .unwrap_or_default();
     if length > MOST {
         return Err(too_large());
     }
     let mut pieces = body.into_data_stream();
     if !gzip {
-        let mut data = Vec::with_capacity(length);
+        let mut content = Content::new();
         while let Some(piece) = pieces.next().await {
-            data.extend_from_slice(&piece.map_err(|_| broken())?);
-            if data.len() > MOST {
+            let piece = piece.map_err(|_| broken())?;
+            content.write_all(&piece).map_err(no_room)?;
+            if content.len() > MOST {
                 return Err(too_large());
             }
         }
-        return Ok(data);
+        return Ok(content);
     }
-    let mut decoder = GzDecoder::new(Vec::with_capacity(length * 4));
+    let mut decoder = GzDecoder::new(Content::new());
     while let Some(piece) = pieces.next().await {
         decoder
             .write_all(&piece.map_err(|_| broken())?)
@@ -127,4 +129,14 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
         }
     }
     decoder.finish().map_err(|_| broken())
+}
+
+/// The error of an org that can't keep what it is sent.
+fn no_room(error: std::io::Error) -> ApiError {
+    tracing::error!(%error, "no room for an upload");
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "UNKNOWN_EXCEPTION",
+        "The content could not be kept",
+    )
 }

@@ -1,7 +1,6 @@
 //! An answer before it is sent, and the last touches: JSON is compressed where the client asks for it.
 
-use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -64,9 +63,10 @@ impl Reply {
         )
     }
 
-    /// CSV made piece by piece while it is sent.
-    pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
-        let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
+    /// CSV made piece by piece while it is sent. An error breaks off the connection, so that no client takes what it
+    /// has for the whole.
+    pub(crate) fn csv(pieces: impl Iterator<Item = io::Result<String>> + Send + 'static) -> Self {
+        let pieces = futures::stream::iter(pieces);
         Self::new(
             StatusCode::OK,
             Content::Pieces(CSV, Body::from_stream(pieces)),
