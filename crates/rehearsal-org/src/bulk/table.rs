@@ -236,6 +236,7 @@ mod tests {
     fn rows_are_found_across_pieces_and_outcomes_are_kept() {
         let table = table(long().as_bytes()).ok().unwrap();
         assert_eq!((table.len(), table.header.len()), (20_000, 2));
+        // Account is the first object.
         let id = |serial| RecordId { object: 0, serial };
         let outcomes = [
             RowOutcome::Created(id(u32::MAX)),

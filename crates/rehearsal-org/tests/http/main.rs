@@ -12,3 +12,4 @@ mod faults;
 mod oauth;
 mod query;
 mod records;
+mod volume;
