@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::content::Content;
+use super::content::{Content, Spool};
 use super::table::Table;
 use crate::ids::{RecordId, id_text, parse_id};
 use crate::values::moment::now;
@@ -142,6 +142,8 @@ pub(crate) struct Jobs {
     jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
     last: AtomicU64,
     batches: AtomicU64,
+    /// Where uploads are.
+    pub(super) spool: Arc<Spool>,
 }
 
 impl Jobs {

@@ -103,7 +103,7 @@ impl Ledger {
     }
 
     /// Reads rows that follow each other, with what became of them.
-    pub(super) fn read(&self, content: &mut Content, rows: Range<usize>) -> io::Result<Rows> {
+    pub(super) fn read(&self, content: &Content, rows: Range<usize>) -> io::Result<Rows> {
         let mut bytes = Vec::new();
         content.read(self.places(rows), &mut bytes)?;
         let entries: Vec<Entry> = bytes.chunks_exact(ENTRY).map(Entry::read).collect();
@@ -121,7 +121,7 @@ impl Ledger {
         })
     }
 
-    fn outcome(&self, content: &mut Content, entry: Entry) -> io::Result<RowOutcome> {
+    fn outcome(&self, content: &Content, entry: Entry) -> io::Result<RowOutcome> {
         let id = RecordId {
             object: self.object,
             serial: entry.detail as u32,

@@ -33,7 +33,7 @@ pub(crate) async fn answer(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<
                 _ => Err(ApiError::method(call.method.as_str(), "GET,PATCH,DELETE")),
             }
         }
-        [id, "batches"] => upload::receive(&*find(id)?, call).await,
+        [id, "batches"] => upload::receive(&*find(id)?, &org.jobs.spool, call).await,
         [id, file] => {
             call.only("GET")?;
             let file = File::named(file).ok_or_else(ApiError::not_found)?;

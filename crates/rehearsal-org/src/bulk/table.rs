@@ -75,7 +75,7 @@ impl Table {
 
     /// Rows that follow each other, with what became of them so far.
     pub(super) fn rows(&self, rows: Range<usize>) -> io::Result<Rows> {
-        self.ledger.read(&mut self.content(), rows)
+        self.ledger.read(&self.content(), rows)
     }
 
     /// Notes what became of rows that follow each other, from this one.
@@ -209,6 +209,7 @@ fn columns(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write as _;
+    use std::sync::Arc;
 
     use super::*;
     use crate::ids::RecordId;
@@ -220,7 +221,7 @@ mod tests {
         let spec = super::super::create::spec(&catalogue, "66.0", body)
             .ok()
             .unwrap();
-        let mut content = Content::new();
+        let mut content = Content::new(&Arc::default());
         content.write_all(upload).unwrap();
         Table::read(&catalogue, &spec, content)
     }

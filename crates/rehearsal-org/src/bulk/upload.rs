@@ -1,13 +1,14 @@
 //! Receives a job's rows: once per job, chunked or not, gzip or plain, straight to where they stay.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use flate2::write::GzDecoder;
 use futures::StreamExt as _;
 
-use super::content::Content;
+use super::content::{Content, Spool};
 use super::job::{Job, State, Upload};
 use crate::errors::ApiError;
 use crate::rest::Reply;
@@ -16,7 +17,7 @@ use crate::rest::call::Call;
 /// 150 MB after base64 are at most this many bytes before.
 const MOST: u64 = 112_500_000;
 
-pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
+pub(super) async fn receive(job: &Job, spool: &Arc<Spool>, call: Call) -> Result<Reply, ApiError> {
     call.only("PUT")?;
     let content_type = call
         .headers
@@ -56,7 +57,7 @@ pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
         job,
         finished: false,
     };
-    let data = collect(&call.headers, call.body).await?;
+    let data = collect(Content::new(spool), &call.headers, call.body).await?;
     let mut progress = job.progress();
     if progress.state != State::Open {
         let message = format!("Job became {} during the upload", progress.state.name());
@@ -85,7 +86,11 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-async fn collect(headers: &HeaderMap, body: Body) -> Result<Content, ApiError> {
+async fn collect(
+    mut content: Content,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Content, ApiError> {
     let too_large = || {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -109,7 +114,6 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Content, ApiError> {
     }
     let mut pieces = body.into_data_stream();
     if !gzip {
-        let mut content = Content::new();
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|_| broken())?;
             content.write_all(&piece).map_err(no_room)?;
@@ -119,7 +123,7 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Content, ApiError> {
         }
         return Ok(content);
     }
-    let mut decoder = GzDecoder::new(Content::new());
+    let mut decoder = GzDecoder::new(content);
     while let Some(piece) = pieces.next().await {
         decoder
             .write_all(&piece.map_err(|_| broken())?)

@@ -18,7 +18,7 @@ use crate::schema::catalogue::{Catalogue, Field};
 /// The most groups one reply can hold, since aggregates have no pages.
 const MOST: usize = 2000;
 /// The most groups that are held at a time.
-const AT_ONCE: usize = 100_000;
+const AT_ONCE: usize = 200_000;
 
 pub(super) struct Grouping {
     keys: Vec<Path>,

@@ -153,6 +153,29 @@ fn a_full_disk_takes_back_the_chunk_and_stops_all_writing() {
 }
 
 #[test]
+fn a_crash_loses_nothing_that_was_committed() {
+    let place = Place::new();
+    let records = place.open();
+    for number in 0..500 {
+        place.insert(&records, &format!("A{number}"));
+    }
+    let mut half = records.write();
+    half.insert(&place.catalogue, place.account, place.row("half"));
+    // What another process would find, if this one were no more.
+    let left = Place::new();
+    for end in ["", "-wal"] {
+        let name = format!("org.db{end}");
+        let (from, to) = (place.folder.path(), left.folder.path());
+        std::fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+    let found = left.open();
+    assert_eq!(found.read().count(left.account), 500);
+    assert_eq!(left.find(&found, "External_Id__c", "A499"), Found::One(500));
+    assert_eq!(left.find(&found, "External_Id__c", "half"), Found::None);
+    assert_eq!(left.insert(&found, "next").serial, 501);
+}
+
+#[test]
 fn readers_see_whole_transactions_as_they_were_when_they_began() {
     let place = Place::new();
     let records = place.open();
