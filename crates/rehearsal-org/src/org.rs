@@ -48,9 +48,9 @@ impl Org {
     ) -> Result<Self, Error> {
         furnish(&catalogue, &records)?;
         Ok(Self {
+            jobs: Jobs::numbered_from(records.numbers_from()),
+            cursors: Cursors::numbered_from(records.numbers_from()),
             records,
-            jobs: Jobs::default(),
-            cursors: Cursors::default(),
             auth,
             faults: Arc::default(),
             seed,

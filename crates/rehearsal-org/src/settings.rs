@@ -28,7 +28,8 @@ pub struct Settings {
     /// Objects and fields.
     pub schema: Schema,
     /// The file the records are kept in, made where it is missing; an org started on it again has them, with their
-    /// ids. `None`: a temporary file, deleted when the org stops.
+    /// ids. Beside it are a file that ends in `-lock` and, while the org runs, others that belong to it. `None`: a
+    /// temporary file, deleted when the org stops.
     pub data: Option<PathBuf>,
 }
 

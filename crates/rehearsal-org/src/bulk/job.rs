@@ -151,6 +151,14 @@ impl Jobs {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// No jobs; the first gets the number after this one.
+    pub(crate) fn numbered_from(last: u64) -> Self {
+        Self {
+            last: AtomicU64::new(last),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn create(&self, spec: Spec) -> Arc<Job> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let created = now();

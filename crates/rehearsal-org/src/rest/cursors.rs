@@ -25,12 +25,18 @@ impl Cursor {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct Cursors {
     open: Mutex<(u64, VecDeque<Arc<Cursor>>)>,
 }
 
 impl Cursors {
+    /// No cursors; the first gets the number after this one.
+    pub(crate) fn numbered_from(last: u64) -> Self {
+        Self {
+            open: Mutex::new((last, VecDeque::new())),
+        }
+    }
+
     /// A cursor over these records, remembered only if they are more than one page.
     pub(crate) fn open_if_paged(
         &self,

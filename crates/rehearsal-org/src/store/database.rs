@@ -52,6 +52,7 @@ pub(crate) struct Database {
     returned: Condvar,
     opening: Opening,
     health: Arc<Health>,
+    era: u32,
     /// Held while the org runs, so that no second one uses the file.
     lock: Mutex<Option<File>>,
     /// Where the database is, if it is temporary.
@@ -99,6 +100,13 @@ impl Database {
                 what,
             },
         })?;
+        let era = connection
+            .query_row(
+                "UPDATE org SET starts = starts + 1 RETURNING starts - 1",
+                (),
+                |row| row.get(0),
+            )
+            .map_err(sql)?;
         connection.execute_batch("COMMIT").map_err(sql)?;
         let layout = Arc::new(layout);
         let health = Arc::<Health>::default();
@@ -116,6 +124,7 @@ impl Database {
             returned: Condvar::new(),
             opening,
             health,
+            era,
             lock: Mutex::new(Some(lock)),
             folder: Mutex::new(folder),
         })
@@ -152,6 +161,12 @@ impl Database {
         let mut store = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         store.begin();
         Writing { store }
+    }
+
+    /// The number before the first of what is numbered but not kept, such as jobs: no number of an earlier org on the
+    /// same file is given again, so that nobody takes one job for another.
+    pub(crate) fn numbers_from(&self) -> u64 {
+        u64::from(self.era) << 32
     }
 
     /// Why an org can't start on this file.

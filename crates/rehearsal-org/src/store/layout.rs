@@ -184,7 +184,9 @@ fn check_kind(connection: &Connection) -> Result<(), Misfit> {
         connection.pragma_update(None, "application_id", APPLICATION)?;
         connection.pragma_update(None, "user_version", VERSION)?;
         connection.execute_batch(
-            "CREATE TABLE objects (number INTEGER PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL,
+            "CREATE TABLE org (starts INTEGER NOT NULL);
+             INSERT INTO org VALUES (0);
+             CREATE TABLE objects (number INTEGER PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL,
                  last INTEGER NOT NULL, live INTEGER NOT NULL);
              CREATE TABLE fields (object INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,
                  form TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (object, number)) WITHOUT ROWID;",

@@ -73,6 +73,11 @@ async fn a_restart_keeps_records_and_goes_on_with_ids() {
         (json!(updated), created.as_str()),
         (accounts[1]["Id"].clone(), "false")
     );
+    assert_ne!(done.job["id"], job.as_str());
+    let (status, _) = client
+        .send(Method::GET, &format!("jobs/ingest/{job}"), None)
+        .await;
+    assert_eq!(status, 404, "no later job is taken for it");
     let (new, created) = ids("New");
     assert_eq!(created, "true");
     // The third was deleted, but its number is not given again.
