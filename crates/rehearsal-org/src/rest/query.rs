@@ -101,7 +101,7 @@ fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &
         page,
         next_page: &next_page,
     };
-    writer.records(&cursor.shape, &cursor.ids[offset..end], &mut out);
+    writer.records(&cursor.shape, &cursor.ids.some(offset..end), &mut out);
     out.push_str("]}");
     out
 }

@@ -1,7 +1,6 @@
 //! An answer before it is sent, and the last touches: JSON is compressed where the client asks for it.
 
-use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -78,17 +77,18 @@ impl Reply {
         )
     }
 
-    /// CSV made piece by piece while it is sent.
-    pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
+    /// CSV made piece by piece while it is sent, as [`Reply::pieces`].
+    pub(crate) fn csv(pieces: impl Iterator<Item = io::Result<String>> + Send + 'static) -> Self {
         Self::pieces(CSV, pieces)
     }
 
-    /// A body made piece by piece while it is sent.
+    /// A body made piece by piece while it is sent. An error breaks off the connection, so that no client takes what
+    /// it has for the whole.
     pub(crate) fn pieces(
         content_type: &'static str,
-        pieces: impl Iterator<Item = String> + Send + 'static,
+        pieces: impl Iterator<Item = io::Result<String>> + Send + 'static,
     ) -> Self {
-        let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
+        let pieces = futures::stream::iter(pieces);
         Self::new(
             StatusCode::OK,
             Content::Pieces(content_type, Body::from_stream(pieces)),

@@ -2,6 +2,7 @@
 //! each draft is checked and written, and one that fails leaves its neighbours alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::draft::{Aim, Draft, ambiguous};
 use super::{Outcome, Saved};
@@ -16,7 +17,7 @@ use crate::values::Value;
 #[derive(Debug)]
 pub(crate) enum Undo {
     Inserted(RecordId),
-    Updated(RecordId, Row),
+    Updated(RecordId, Arc<Row>),
 }
 
 /// Writes what can be written. With `undo`, notes how to take it back.
@@ -63,9 +64,9 @@ struct Desk<'a> {
 pub(crate) fn roll_back(catalogue: &Catalogue, store: &mut Store, undo: Vec<Undo>) {
     for step in undo.into_iter().rev() {
         match step {
-            Undo::Inserted(id) => store.take_back(catalogue, id),
+            Undo::Inserted(id) => store.take_back(id),
             Undo::Updated(id, row) => {
-                store.put(catalogue, id, row);
+                store.put(catalogue, id, Arc::unwrap_or_clone(row));
             }
         }
     }
@@ -121,7 +122,7 @@ fn resolve(
                 None
             }
             Found::Many(serials) => {
-                let serials: Vec<u32> = serials.iter().copied().collect();
+                let serials: Vec<u32> = serials.into_iter().collect();
                 draft
                     .errors
                     .push(ambiguous(catalogue, object, *field, &serials));
@@ -177,7 +178,7 @@ impl Desk<'_> {
             }
             return Ok(Saved::new(id, true));
         };
-        let Some(mut row) = self.store.row(id).cloned() else {
+        let Some(mut row) = self.store.row(id).map(Arc::unwrap_or_clone) else {
             return Err(vec![RowError::new(
                 "ENTITY_IS_DELETED",
                 "entity is deleted",
@@ -211,7 +212,7 @@ fn number(catalogue: &Catalogue, store: &mut Store, object: &Object, id: RecordI
     if object.numbered.is_empty() {
         return;
     }
-    let Some(mut row) = store.row(id).cloned() else {
+    let Some(mut row) = store.row(id).map(Arc::unwrap_or_clone) else {
         return;
     };
     let text = catalogue.id_text(id);
