@@ -9,6 +9,7 @@ mod fields;
 mod filter;
 mod lexer;
 mod literal;
+pub(crate) mod metadata;
 mod parser;
 mod path;
 mod plan;
