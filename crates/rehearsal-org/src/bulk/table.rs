@@ -58,14 +58,34 @@ impl Table {
         let id = columns
             .iter()
             .position(|c| matches!(c, Column::Field(f) if object.at(*f).home == Home::Id));
-        Ok(Self {
+        let table = Self {
             text,
             rows,
             header,
             columns,
             id,
             delimiter: spec.delimiter,
-        })
+        };
+        match (spec.operation, id) {
+            (Operation::Upsert(key), Some(id)) if table.columns[id] != Column::Field(key) => {
+                table.blank(id)?;
+            }
+            _ => {}
+        }
+        Ok(table)
+    }
+
+    /// An id beside another key must be blank in every row; clients (jsforce) send such a column.
+    fn blank(&self, id: usize) -> Result<(), String> {
+        let mut fields = Fields::default();
+        for row in 0..self.len() {
+            self.fields(row, &mut fields);
+            if fields.get(id).is_some_and(|text| !text.is_empty()) {
+                let why = "Id must not be specified in an upsert by another key";
+                return Err(format!("InvalidBatch : {why}"));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -114,9 +134,6 @@ fn columns(
             "InvalidBatch : Field name not found : {}",
             object.at(key).name()
         )),
-        Operation::Upsert(key) if key != id && has(id) => {
-            Err("InvalidBatch : Id must not be specified in an upsert by another key".to_owned())
-        }
         _ => Ok(columns),
     }
 }

@@ -8,6 +8,7 @@ use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::soql::columns::columns;
 use crate::soql::run::{Answer, run};
 use crate::soql::shape::{Moments, Shape, Writer};
 
@@ -21,6 +22,12 @@ pub(super) async fn start(org: &Arc<Org>, call: Call, deleted: bool) -> Result<R
             "A query string has to be specified",
         ));
     };
+    if call.flag("columns") {
+        let told = org.blocking(move |org| {
+            columns(&org.catalogue, &org.read(), &text).map_err(|error| error.to_api(&text))
+        });
+        return Ok(Reply::json(&told.await??));
+    }
     let page = page(&call);
     let version = call.version;
     let body = org

@@ -4,6 +4,7 @@
 mod aggregate;
 mod ast;
 mod children;
+pub(crate) mod columns;
 pub(crate) mod extract;
 mod fields;
 mod filter;
