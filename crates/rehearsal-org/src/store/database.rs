@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::layout::{Layout, Misfit};
-use super::{Counts, Store};
+use super::{Counts, Store, temporary};
 use crate::error::Error;
 use crate::schema::catalogue::Catalogue;
 
@@ -72,12 +72,12 @@ impl Database {
         let (path, folder) = match file {
             Some(path) => (path.to_owned(), None),
             None => {
-                let folder =
-                    TempDir::with_prefix("rehearsal-org-").map_err(|source| Error::DataFile {
-                        path: std::env::temp_dir(),
-                        source,
-                    })?;
-                (folder.path().join("records.db"), Some(folder))
+                let within = std::env::temp_dir();
+                let folder = temporary::folder(&within).map_err(|source| Error::DataFile {
+                    path: within,
+                    source,
+                })?;
+                (folder.path().join(temporary::DATABASE), Some(folder))
             }
         };
         let failed = |source: io::Error| Error::DataFile {
@@ -222,7 +222,7 @@ impl Drop for Database {
 /// SQLite's own locks.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
+    name.push(temporary::LOCK);
     let file = File::options()
         .create(true)
         .truncate(false)

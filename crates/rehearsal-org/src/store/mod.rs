@@ -9,6 +9,7 @@ mod layout;
 pub(crate) mod output;
 mod row;
 mod serials;
+mod temporary;
 #[cfg(test)]
 mod tests;
 
