@@ -375,9 +375,11 @@ fn what_is_no_orgs_file_is_left_alone() {
     let other = rusqlite::Connection::open(place.file()).unwrap();
     other.execute_batch("CREATE TABLE mine (a)").unwrap();
     drop(other);
+    let before = std::fs::read(place.file()).unwrap();
     assert!(
         place
             .refusal(&place.catalogue)
             .contains("not a rehearsal org's")
     );
+    assert_eq!(std::fs::read(place.file()).unwrap(), before);
 }
