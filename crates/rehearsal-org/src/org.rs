@@ -16,7 +16,8 @@ use crate::rest::cursors::Cursors;
 use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
-use crate::store::database::{Database, Reading, Writing};
+use crate::store::database::Database;
+use crate::store::transaction::{Reading, Writing};
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,

@@ -61,14 +61,40 @@ impl Table {
         let id = columns
             .iter()
             .position(|c| matches!(c, Column::Field(f) if object.at(*f).home == Home::Id));
-        Ok(Self {
+        let table = Self {
             content: Mutex::new(content),
             ledger,
             header,
             columns,
             id,
             delimiter: spec.delimiter,
-        })
+        };
+        match (spec.operation, id) {
+            (Operation::Upsert(key), Some(id))
+                if table.columns[id] != Column::Field(key) && !spec.blank_id =>
+            {
+                table.blank(id)?;
+            }
+            _ => {}
+        }
+        Ok(table)
+    }
+
+    /// An id beside another key must be blank in every row; clients (jsforce) send such a column.
+    fn blank(&self, id: usize) -> Result<(), String> {
+        let mut fields = Fields::default();
+        for from in (0..self.len()).step_by(AT_ONCE) {
+            let to = (from + AT_ONCE).min(self.len());
+            let rows = self.rows(from..to).map_err(unreadable)?;
+            for row in 0..rows.len() {
+                fields.read(rows.text(row), self.delimiter.byte);
+                if fields.get(id).is_some_and(|text| !text.is_empty()) {
+                    let why = "Id must not be specified in an upsert by another key";
+                    return Err(format!("InvalidBatch : {why}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Rows, without the header.
@@ -210,9 +236,6 @@ fn columns(
             "InvalidBatch : Field name not found : {}",
             object.at(key).name()
         )),
-        Operation::Upsert(key) if key != id && has(id) && !spec.blank_id => {
-            Err("InvalidBatch : Id must not be specified in an upsert by another key".to_owned())
-        }
         _ => Ok(columns),
     }
 }

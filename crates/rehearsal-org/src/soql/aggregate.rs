@@ -3,10 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use serde_json::{Value as Json, json};
+
 use super::QueryError;
 use super::ast::{Expression, Function, Name, Query};
 use super::filter::{LeftType, Scope, Test, Values, compile};
 use super::matching::Matching;
+use super::metadata::{of_field, plain};
 use super::path::Path;
 use super::plan::{Names, left_type, no_function, refuse, searchable};
 use super::run::ordering;
@@ -118,6 +121,22 @@ impl Grouping {
         self.keys
             .iter()
             .chain(self.aggregates.iter().map(|(_, path)| path))
+    }
+
+    /// What is selected, for who asks about columns alone.
+    pub(super) fn columns(&self, catalogue: &Catalogue) -> Vec<Json> {
+        let each = self.select.iter();
+        each.map(|(name, column)| match column {
+            Column::Key(key) => of_field(name, self.keys[*key].field(catalogue)),
+            Column::Aggregate(place) => {
+                let (function, path) = &self.aggregates[*place];
+                let field = path.field(catalogue).name();
+                let mut column = plain(name, true);
+                column["displayName"] = json!(format!("{}({field})", function.name()));
+                column
+            }
+        })
+        .collect()
     }
 
     /// The number of groups and their JSON.

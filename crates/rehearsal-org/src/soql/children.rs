@@ -23,7 +23,7 @@ const DEEPEST: usize = 5;
 #[derive(Debug)]
 pub(super) struct Children {
     pub(super) name: String,
-    object: u16,
+    pub(super) object: u16,
     /// The reference to the parent.
     field: u16,
     filter: Option<Test<Path>>,

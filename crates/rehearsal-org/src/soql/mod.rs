@@ -11,6 +11,7 @@ mod filter;
 mod lexer;
 mod literal;
 mod matching;
+pub(crate) mod metadata;
 mod order;
 mod parser;
 mod path;

@@ -4,17 +4,18 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::layout::{Layout, Misfit};
-use super::{Counts, Store};
+use super::layout::Layout;
+use super::settle::{Misfit, check_kind};
+use super::transaction::{Reading, Writing};
+use super::{Store, temporary};
 use crate::error::Error;
 use crate::schema::catalogue::Catalogue;
 
@@ -72,12 +73,12 @@ impl Database {
         let (path, folder) = match file {
             Some(path) => (path.to_owned(), None),
             None => {
-                let folder =
-                    TempDir::with_prefix("rehearsal-org-").map_err(|source| Error::DataFile {
-                        path: std::env::temp_dir(),
-                        source,
-                    })?;
-                (folder.path().join("records.db"), Some(folder))
+                let within = std::env::temp_dir();
+                let folder = temporary::folder(&within).map_err(|source| Error::DataFile {
+                    path: within,
+                    source,
+                })?;
+                (folder.path().join(temporary::DATABASE), Some(folder))
             }
         };
         let failed = |source: io::Error| Error::DataFile {
@@ -90,16 +91,23 @@ impl Database {
         })?;
         let sql = |error: rusqlite::Error| failed(io::Error::other(error));
         let connection = connect(&path, WRITER_CACHE).map_err(sql)?;
-        connection
-            .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;")
-            .map_err(sql)?;
-        let layout = Layout::settle(catalogue, &connection).map_err(|misfit| match misfit {
+        let misfit = |misfit| match misfit {
             Misfit::Sql(error) => sql(error),
             Misfit::Other(what) => Error::Data {
                 path: path.clone(),
                 what,
             },
-        })?;
+        };
+        check_kind(&connection).map_err(misfit)?;
+        let mode: String = connection
+            .query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))
+            .map_err(sql)?;
+        if mode != "wal" {
+            let what = "its file system has no memory that SQLite's connections could share";
+            return Err(misfit(Misfit::Other(what.to_owned())));
+        }
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(sql)?;
+        let layout = Layout::settle(catalogue, &connection).map_err(misfit)?;
         let era = connection
             .query_row(
                 "UPDATE org SET starts = starts + 1 RETURNING starts - 1",
@@ -153,6 +161,15 @@ impl Database {
             }
             let wait = self.returned.wait_timeout(idle, Duration::from_millis(100));
             (idle, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Keeps a connection for the next reader.
+    pub(super) fn give_back(&self, store: Store) {
+        let mut idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE && !self.health.is_bad() {
+            idle.push(store);
+            self.returned.notify_one();
         }
     }
 
@@ -222,7 +239,7 @@ impl Drop for Database {
 /// SQLite's own locks.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
+    name.push(temporary::LOCK);
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -259,135 +276,5 @@ impl Opening {
             Arc::clone(&self.layout),
             Arc::clone(health),
         ))
-    }
-}
-
-/// Records being read.
-pub(crate) struct Reading<'a> {
-    database: &'a Database,
-    /// Taken out in `drop` alone.
-    store: Option<Store>,
-}
-
-impl Deref for Reading<'_> {
-    type Target = Store;
-
-    fn deref(&self) -> &Store {
-        match &self.store {
-            Some(store) => store,
-            None => unreachable!("a reader has its store until it is dropped"),
-        }
-    }
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        let Some(store) = self.store.take() else {
-            return;
-        };
-        store.ask(|| store.connection.execute_batch("COMMIT"));
-        store.rows.borrow_mut().clear();
-        let mut idle = self
-            .database
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE && !self.database.health.is_bad() {
-            idle.push(store);
-            self.database.returned.notify_one();
-        }
-    }
-}
-
-/// Records being written. Dropped, the transaction is committed; in a panic, or where the database failed, it is
-/// taken back as a whole.
-pub(crate) struct Writing<'a> {
-    store: MutexGuard<'a, Store>,
-    keep: bool,
-}
-
-impl Writing<'_> {
-    /// Takes everything back.
-    pub(crate) fn discard(mut self) {
-        self.keep = false;
-    }
-}
-
-impl Deref for Writing<'_> {
-    type Target = Store;
-
-    fn deref(&self) -> &Store {
-        &self.store
-    }
-}
-
-impl DerefMut for Writing<'_> {
-    fn deref_mut(&mut self) -> &mut Store {
-        &mut self.store
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if !self.keep || std::thread::panicking() || self.store.health.is_bad() {
-            self.store.roll_back();
-        } else {
-            self.store.commit();
-        }
-    }
-}
-
-impl Store {
-    fn load_counts(&mut self, catalogue: &Catalogue) -> rusqlite::Result<()> {
-        let sql = "SELECT last, live FROM objects WHERE number = ?1";
-        let mut statement = self.connection.prepare(sql)?;
-        let counts = catalogue.objects.iter().map(|object| {
-            let number = self.layout.table(object.index).number;
-            statement.query_row([number], |row| {
-                Ok(Counts {
-                    last: row.get(0)?,
-                    live: row.get(1)?,
-                })
-            })
-        });
-        let counts = counts.collect::<rusqlite::Result<Vec<_>>>()?;
-        drop(statement);
-        self.committed.clone_from(&counts);
-        self.counts = counts;
-        Ok(())
-    }
-
-    fn begin(&mut self) {
-        self.change(|| self.connection.execute_batch("BEGIN IMMEDIATE"));
-    }
-
-    fn commit(&mut self) {
-        let committed = self.ask(|| {
-            let sql = "UPDATE objects SET last = ?2, live = ?3 WHERE number = ?1";
-            let changed = self.counts.iter().zip(&self.committed).enumerate();
-            for (object, (now, before)) in changed {
-                if now != before {
-                    let number = self.layout.table(object as u16).number;
-                    let mut statement = self.connection.prepare_cached(sql)?;
-                    statement.execute((number, now.last, now.live))?;
-                }
-            }
-            self.connection.execute_batch("COMMIT")?;
-            Ok(true)
-        });
-        if committed {
-            self.committed.clone_from(&self.counts);
-        } else {
-            self.roll_back();
-        }
-    }
-
-    fn roll_back(&mut self) {
-        // A failed statement may have ended the transaction already.
-        if !self.connection.is_autocommit() {
-            self.ask(|| self.connection.execute_batch("ROLLBACK"));
-        }
-        self.counts.clone_from(&self.committed);
-        self.rows.get_mut().clear();
     }
 }

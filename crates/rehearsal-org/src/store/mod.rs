@@ -1,5 +1,6 @@
-//! The records, in an SQLite database: `database` opens it and hands it out for reading and writing, `layout` says
-//! where everything stands in it, `codec` how a row is written, `index` how keys are. A [`Store`] is one connection.
+//! The records, in an SQLite database: `database` opens it and hands it out for the `transaction`s of readers and
+//! writers, `layout` says where everything stands in it, `settle` fits it to the catalogue, `codec` says how a row is
+//! written, `index` how keys are. A [`Store`] is one connection.
 
 mod cache;
 mod codec;
@@ -9,8 +10,11 @@ mod layout;
 pub(crate) mod output;
 mod row;
 mod serials;
+mod settle;
+mod temporary;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transaction;
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -175,6 +175,54 @@ fn a_crash_loses_nothing_that_was_committed() {
     assert_eq!(left.insert(&found, "next").serial, 501);
 }
 
+#[tokio::test]
+async fn calls_are_refused_once_the_database_failed() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let place = Place::new();
+    let settings = || crate::Settings {
+        data: Some(place.file()),
+        ..crate::Settings::default()
+    };
+    let org = crate::RehearsalOrg::start(settings()).await.unwrap();
+    {
+        let store = org.org.write();
+        let pages: u32 = store
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        store
+            .connection
+            .pragma_update(None, "max_page_count", pages + 10)
+            .unwrap();
+    }
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/services/data/v66.0/sobjects/Account", org.url());
+    let create = || {
+        let record = serde_json::json!({"Name": "Acme", "Description": "long ".repeat(500)});
+        let call = client.post(&url).bearer_auth(org.access_token());
+        call.json(&record).send()
+    };
+    let mut created = 0;
+    let refused = loop {
+        let reply = create().await.unwrap();
+        match reply.status().as_u16() {
+            201 => created += 1,
+            _ => break reply,
+        }
+    };
+    assert!(created > 0);
+    assert_eq!(refused.status(), 500);
+    assert!(refused.text().await.unwrap().contains("UNKNOWN_EXCEPTION"));
+    assert_eq!(create().await.unwrap().status(), 500);
+    let reading = client
+        .get(format!("{url}/describe"))
+        .bearer_auth(org.access_token());
+    assert_eq!(reading.send().await.unwrap().status(), 500);
+    org.stop().await;
+    let org = crate::RehearsalOrg::start(settings()).await.unwrap();
+    assert_eq!(org.count("Account"), created);
+}
+
 #[test]
 fn readers_see_whole_transactions_as_they_were_when_they_began() {
     let place = Place::new();
@@ -327,9 +375,11 @@ fn what_is_no_orgs_file_is_left_alone() {
     let other = rusqlite::Connection::open(place.file()).unwrap();
     other.execute_batch("CREATE TABLE mine (a)").unwrap();
     drop(other);
+    let before = std::fs::read(place.file()).unwrap();
     assert!(
         place
             .refusal(&place.catalogue)
             .contains("not a rehearsal org's")
     );
+    assert_eq!(std::fs::read(place.file()).unwrap(), before);
 }

@@ -295,9 +295,14 @@ fn not_unique(
     draft: &Draft,
     target: Option<RecordId>,
 ) -> Option<RowError> {
+    // A key that was looked for and led to no record is nobody's: no two drafts of a chunk are left with one key.
+    let free = match &draft.aim {
+        Aim::Key { field, .. } if target.is_none() => Some(*field),
+        _ => None,
+    };
     for (field, value) in &draft.cells {
         let described = object.at(*field);
-        if !described.schema.unique || value.is_null() {
+        if !described.schema.unique || value.is_null() || free == Some(*field) {
             continue;
         }
         let Found::One(serial) = store.find(catalogue, object.index, *field, value) else {
