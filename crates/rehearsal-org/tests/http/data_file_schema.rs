@@ -58,7 +58,7 @@ async fn a_schema_that_grew_is_told_anew_and_rules_stay_switched() {
     client.create("Account", json!({"Name": "Acme"})).await;
     client.org.stop().await;
 
-    let grown = r#"{"objects": [{"name": "Account", "fields": [{"name": "Region__c", "type": "string"}]}]}"#;
+    let grown = r#"{"objects": [{"name": "Account", "fields": [{"name": "Region__c", "type": "string", "length": 40}]}]}"#;
     let mut after = schema(&[invoice, grown, RULE]);
     // Every object has another place now.
     let early = ObjectSchema::new("Early__c", "a77");

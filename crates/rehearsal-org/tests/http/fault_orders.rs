@@ -408,4 +408,36 @@ async fn batches_and_trees_meet_locks_as_other_writes_do() {
     let (status, body) = client.send(Method::POST, path, Some(tree)).await;
     assert_eq!(status, 201, "{body}");
     assert_eq!(client.org.count("Account"), 3);
+    // Deletes meet them as well.
+    let found = client.query("SELECT Id FROM Account ORDER BY Name").await;
+    let ids: Vec<&str> = (0..2)
+        .map(|n| found["records"][n]["Id"].as_str().unwrap())
+        .collect();
+    let all = format!("composite/sobjects?ids={}", ids.join(","));
+    let codes = async |path: &str| {
+        faults.lock_rows(1);
+        let (_, body) = client.send(Method::DELETE, path, None).await;
+        let code = |of: &Value| {
+            of["errors"][0]["statusCode"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        [code(&body[0]), code(&body[1])]
+    };
+    let none = codes(&format!("{all}&allOrNone=true")).await;
+    assert_eq!(
+        none,
+        ["UNABLE_TO_LOCK_ROW", "ALL_OR_NONE_OPERATION_ROLLED_BACK"]
+    );
+    assert_eq!(client.org.count("Account"), 3);
+    assert_eq!(codes(&all).await, ["UNABLE_TO_LOCK_ROW", ""]);
+    faults.lock_rows(1);
+    let one = format!("sobjects/Account/{}", ids[0]);
+    let (status, body) = client.send(Method::DELETE, &one, None).await;
+    assert_eq!(
+        (status, &body[0]["errorCode"]),
+        (400, &json!("UNABLE_TO_LOCK_ROW"))
+    );
+    assert_eq!(client.org.count("Account"), 2);
 }
