@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use connector::JobBody;
 use futures::future::BoxFuture;
 use futures::stream;
 use model::Failure;
@@ -61,8 +62,8 @@ pub(crate) struct Call {
 enum Body {
     None,
     Json(Bytes),
-    /// In parts, so that what is there already is not copied together.
-    Csv(Vec<Bytes>),
+    /// A header and rows, which are read while they are sent.
+    Csv(Bytes, JobBody),
 }
 
 /// When a call may be made again.
@@ -108,9 +109,9 @@ impl Call {
         call
     }
 
-    pub(crate) fn put_csv(segments: &[&str], parts: Vec<Bytes>) -> Self {
+    pub(crate) fn put_csv(segments: &[&str], header: String, rows: JobBody) -> Self {
         let mut call = Self::new(Method::PUT, segments);
-        call.body = Body::Csv(parts);
+        call.body = Body::Csv(header.into(), rows);
         call.timeout = TRANSFER_TIMEOUT;
         call
     }
@@ -259,8 +260,8 @@ impl Client {
             Body::Json(body) => request
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone()),
-            Body::Csv(parts) => {
-                let parts = parts.clone().into_iter().map(Ok::<_, std::io::Error>);
+            Body::Csv(header, rows) => {
+                let parts = std::iter::once(Ok(header.clone())).chain(rows.pieces());
                 request
                     .header(CONTENT_TYPE, "text/csv; charset=UTF-8")
                     .body(reqwest::Body::wrap_stream(stream::iter(parts)))

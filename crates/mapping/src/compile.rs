@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 use model::migration::{
-    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
+    AnyLookup, Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
 };
 use model::{Failure, RunId};
 use record::meta;
@@ -41,6 +41,27 @@ struct Place<'a> {
     /// In the target's own spelling: a field, or a relation.
     name: String,
     field: Option<&'a TargetField>,
+    /// The parent's field by which a lookup finds it, and the parent's object where the lookup may point to several.
+    found_by: Option<(Option<String>, String)>,
+}
+
+impl<'a> Place<'a> {
+    fn field(field: &'a TargetField) -> Self {
+        Self {
+            name: field.name.clone(),
+            field: Some(field),
+            found_by: None,
+        }
+    }
+
+    /// As the target addresses it: `Name`, `Account.External_Id__c`, `Account:What.External_Id__c`.
+    fn sent_as(&self) -> String {
+        match (self.field, &self.found_by) {
+            (None, Some((None, by))) => format!("{}.{by}", self.name),
+            (None, Some((Some(object), by))) => format!("{object}:{}.{by}", self.name),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 impl Mapper {
@@ -66,13 +87,16 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     fn compile(&self) -> Result<Mapper, Failure> {
         let fields = match &self.spec.object.fields {
-            Some(fields) => fields
-                .iter()
-                .map(|(name, field)| {
-                    self.field(name, field)
-                        .map_err(|failure| failure.field(name))
-                })
-                .collect::<Result<Vec<_>, _>>()?,
+            Some(fields) => {
+                let mut computed = Vec::new();
+                for (name, field) in fields {
+                    computed.extend(
+                        self.field(name, field)
+                            .map_err(|failure| failure.field(name))?,
+                    );
+                }
+                computed
+            }
             None => self.columns_as_they_are()?,
         };
         let stamps = self
@@ -116,7 +140,7 @@ impl Compiler<'_> {
             .map(|name| columns::find(&self.spec.source, name).map(str::to_owned))
             .transpose()?
             .filter(|_| policy.ranks());
-        Mapper::new(
+        let mut mapper = Mapper::new(
             fields,
             stamps,
             key_fields,
@@ -124,47 +148,132 @@ impl Compiler<'_> {
             one_to_one,
             self.spec.key.to_vec(),
             ranked_by,
-        )
+        )?;
+        mapper.guards = self.guards()?;
+        mapper.skips_unlinked = self.skips_unlinked();
+        Ok(mapper)
     }
 
-    fn field(&self, name: &str, field: &Field) -> Result<Computed, Failure> {
-        let source = &self.spec.source;
-        if let Field::Lookup(by) = field {
-            let mut parent = lookup::parent_key(self.spec.migration, by)?;
-            columns::resolve(&mut parent.expr, source)?;
-            let expression = Expression::of(parent.expr, &by.by, source, self.spec.began)?;
-            let place = self.reference(name)?;
-            return self.computed(
-                place,
+    /// Records that a second pass would link to nothing need not be sent where they were new: nothing is there to be cleared.
+    fn skips_unlinked(&self) -> bool {
+        let first = self.spec.object.second_pass_of.as_deref();
+        let first = first.and_then(|name| self.spec.migration.object(name));
+        first.is_some_and(|first| first.operation == Operation::Insert)
+    }
+
+    /// What polymorphic lookups must say of each record: which object holds its parent.
+    fn guards(&self) -> Result<Vec<Computed>, Failure> {
+        let fields = self.spec.object.fields.iter().flatten();
+        fields
+            .filter_map(|(name, field)| match field {
+                Field::AnyLookup(lookup) => Some((name, lookup)),
+                _ => None,
+            })
+            .map(|(name, lookup)| {
+                let (which, by) = (&lookup.which, &lookup.by);
+                let sql = format!(
+                    "case when ({by}) is not null then coalesce(cast(({which}) as varchar), '') end"
+                );
+                let expression = Expression::compile(&sql, &self.spec.source, self.spec.began)?;
+                let names = lookup
+                    .lookup
+                    .iter()
+                    .map(|name| (name.clone(), name.clone()));
+                let place = Place {
+                    name: name.clone(),
+                    field: None,
+                    found_by: None,
+                };
+                let values = Some((names.collect(), Otherwise::Reject));
+                self.computed(place, expression, OnNull::Clear, values)
+                    .map_err(|failure| failure.field(name))
+            })
+            .collect()
+    }
+
+    /// The columns that a field is computed to; a polymorphic lookup has one for each object that may hold the parent.
+    fn field(&self, name: &str, field: &Field) -> Result<Vec<Computed>, Failure> {
+        let (source, began) = (&self.spec.source, self.spec.began);
+        let one = match field {
+            Field::Lookup(by) => {
+                let mut parent = lookup::parent_key(self.spec.migration, &by.lookup, &by.by)?;
+                columns::resolve(&mut parent.expr, source)?;
+                let expression = Expression::of(parent.expr, &by.by, source, began)?;
+                let place = self.reference(name, &parent.object, parent.external_id)?;
+                self.computed(place, expression, OnNull::Clear, None)?
+            }
+            Field::AnyLookup(lookup) => return self.any_lookup(name, lookup),
+            Field::Reference(reference) => {
+                let expression = Expression::compile(&reference.by, source, began)?;
+                let place = match reference.reference.split_once('.') {
+                    Some((object, by)) if self.spec.target.relation(name).is_some() => {
+                        self.reference(name, object, by.to_owned())?
+                    }
+                    _ => {
+                        return Err(Failure::usage(
+                            "not_a_lookup",
+                            format!("`{name}` is no lookup of `{}`", self.spec.target.name),
+                        )
+                        .hint(
+                            "references are for lookups; fill a plain field with an expression",
+                        ));
+                    }
+                };
+                self.computed(place, expression, OnNull::Clear, None)?
+            }
+            Field::DeveloperName(by) => {
+                let expression = Expression::compile(&by.developer_name, source, began)?;
+                let place = self.reference(name, "RecordType", "DeveloperName".to_owned())?;
+                self.computed(place, expression, OnNull::Clear, None)?
+            }
+            Field::Mapped(mapped) => {
+                let expression = Expression::compile(&mapped.from, source, began)?;
+                let values = mapped.values.clone();
+                let values = values.map(|values| (values, mapped.otherwise));
+                self.computed(self.place(name)?, expression, mapped.on_null, values)?
+            }
+            Field::Expression(sql) => {
+                let expression = Expression::compile(sql, source, began)?;
+                self.computed(self.place(name)?, expression, OnNull::Clear, None)?
+            }
+        };
+        Ok(vec![one])
+    }
+
+    fn any_lookup(&self, name: &str, lookup: &AnyLookup) -> Result<Vec<Computed>, Failure> {
+        let (source, began) = (&self.spec.source, self.spec.began);
+        let mut branches = Vec::new();
+        for object in &lookup.lookup {
+            let parent = lookup::parent_key(self.spec.migration, object, &lookup.by)?;
+            let is_it = format!("({}) = '{object}'", lookup.which);
+            branches.push((parent, is_it));
+        }
+        if self.spec.target.relation(name).is_none() {
+            // A plain field takes the key of whichever it is.
+            let branches = branches.iter();
+            let cases: Vec<_> = branches
+                .map(|(parent, is_it)| format!("when {is_it} then {}", parent.expr))
+                .collect();
+            let sql = format!("case {} end", cases.join(" "));
+            let expression = Expression::compile(&sql, source, began)?;
+            return Ok(vec![self.computed(
+                self.place(name)?,
                 expression,
                 OnNull::Clear,
                 None,
-                Some(&parent.external_id),
-            );
+            )?]);
         }
-        let expression = Expression::compile(field.expression(), source, self.spec.began)?;
-        match field {
-            Field::DeveloperName(_) => {
-                let place = self.reference(name)?;
-                self.computed(
-                    place,
-                    expression,
-                    OnNull::Clear,
-                    None,
-                    Some("DeveloperName"),
-                )
-            }
-            Field::Mapped(mapped) => {
-                let values = mapped
-                    .values
-                    .clone()
-                    .map(|values| (values, mapped.otherwise));
-                self.computed(self.place(name)?, expression, mapped.on_null, values, None)
-            }
-            Field::Expression(_) | Field::Lookup(_) => {
-                self.computed(self.place(name)?, expression, OnNull::Clear, None, None)
-            }
-        }
+        branches
+            .into_iter()
+            .map(|(parent, is_it)| {
+                let sql = format!("case when {is_it} then {} end", parent.expr);
+                let expression = Expression::compile(&sql, source, began)?;
+                let mut place = self.reference(name, &parent.object, parent.external_id)?;
+                // Several columns fill one field, so each has a name of its own.
+                place.name = place.sent_as();
+                self.computed(place, expression, OnNull::Keep, None)
+            })
+            .collect()
     }
 
     fn computed(
@@ -173,7 +282,6 @@ impl Compiler<'_> {
         expression: Expression,
         on_null: OnNull,
         values: Option<(ValueMap, Otherwise)>,
-        external_id: Option<&str>,
     ) -> Result<Computed, Failure> {
         // A parent is addressed by text, whatever its key is.
         let wanted = place
@@ -192,12 +300,12 @@ impl Compiler<'_> {
         if on_null == OnNull::Keep {
             column = meta::with_keep_on_null(column);
         }
-        if let Some(external_id) = external_id {
-            column = meta::with_lookup(column, external_id);
+        if let Some((_, by)) = &place.found_by {
+            column = meta::with_lookup(column, by);
         }
-        let sent_as = match (place.field, external_id) {
-            (None, Some(external_id)) => format!("{}.{external_id}", place.name),
-            _ => place.name.clone(),
+        let sent_as = match place.name.contains('.') {
+            true => place.name.clone(),
+            false => place.sent_as(),
         };
         let is_key = self.is_key(&place.name);
         let creates = matches!(
@@ -241,13 +349,10 @@ impl Compiler<'_> {
                     .hint("list `fields` and leave it out there, or add the column to the target")
                     .field(name)
                 })?;
-                let place = Place {
-                    name: field.name.clone(),
-                    field: Some(field),
-                };
+                let place = Place::field(field);
                 let own = Expr::Identifier(Ident::with_quote('"', name));
                 let expression = Expression::of(own, name, source, self.spec.began)?;
-                self.computed(place, expression, OnNull::Clear, None, None)
+                self.computed(place, expression, OnNull::Clear, None)
                     .map_err(|failure| failure.field(name))
             })
             .collect()
@@ -256,10 +361,7 @@ impl Compiler<'_> {
     fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
         let target = self.spec.target;
         if let Some(field) = target.field(name) {
-            return Ok(Place {
-                name: field.name.clone(),
-                field: Some(field),
-            });
+            return Ok(Place::field(field));
         }
         let names: Vec<_> = target
             .fields
@@ -280,14 +382,31 @@ impl Compiler<'_> {
     }
 
     /// Where a lookup goes: a relation, where the target has such, or else a plain field.
-    fn reference(&self, name: &str) -> Result<Place<'_>, Failure> {
-        match self.spec.target.relation(name) {
-            Some(relation) => Ok(Place {
-                name: relation.name.clone(),
-                field: None,
-            }),
-            None => self.place(name),
-        }
+    fn reference(&self, name: &str, object: &str, by: String) -> Result<Place<'_>, Failure> {
+        let Some(relation) = self.spec.target.relation(name) else {
+            let place = self.place(name)?;
+            return Ok(Place {
+                found_by: Some((None, by)),
+                ..place
+            });
+        };
+        let Some(to) = relation
+            .to
+            .iter()
+            .find(|to| to.eq_ignore_ascii_case(object))
+        else {
+            return Err(Failure::usage(
+                "wrong_parent",
+                format!("`{}` can't point to a record of `{object}`", relation.name),
+            )
+            .hint(format!("it points to: {}", relation.to.join(", "))));
+        };
+        let object = (relation.to.len() > 1).then(|| to.clone());
+        Ok(Place {
+            name: relation.name.clone(),
+            field: None,
+            found_by: Some((object, by)),
+        })
     }
 
     fn stamp(&self, name: &str, sql: &str) -> Result<Stamp, Failure> {

@@ -1,6 +1,7 @@
 //! Why an org could not be started. What calls get as answers is in `errors`.
 
 use std::io;
+use std::path::PathBuf;
 
 /// A rehearsal org that did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,23 @@ pub enum Error {
     /// No certificate could be made.
     #[error("the rehearsal org can't make itself a certificate")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The records' file, or the folder for temporary ones, can't be used.
+    #[error("can't keep records in {}", path.display())]
+    DataFile {
+        /// The file, or the folder.
+        path: PathBuf,
+        /// What the system or the database said.
+        #[source]
+        source: io::Error,
+    },
+    /// The records' file is in use, is no org's, or holds what the schema doesn't know.
+    #[error("can't keep records in {}: {what}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter with it.
+        what: String,
+    },
     /// A setting that can't work.
     #[error("settings of the rehearsal org: {0}")]
     Settings(String),

@@ -1,13 +1,17 @@
 //! The records an org begins with: people with their profiles, roles and queues, the org itself, its record types,
 //! the standard price book.
 
-use crate::automation::seed;
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::automation::seed;
+use crate::error::Error;
 use crate::ids::RecordId;
 use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
+use crate::store::database::Database;
 use crate::store::{Row, Store};
+use crate::values::Value;
 use crate::values::moment::now;
 use crate::values::parse::parse;
 
@@ -70,9 +74,32 @@ const QUEUES: &[(&str, &str, &[&str])] = &[
     ("Lead Queue", "Lead_Queue", &["Lead"]),
 ];
 
-/// Adds those that are not there already. False: there are some that are not these, so that the records are those of
-/// another schema.
-pub(crate) fn furnish(catalogue: &Catalogue, automation: &Automation, store: &mut Store) -> bool {
+/// Adds those that are not there already.
+///
+/// # Errors
+/// When some are there that are not these, so that the records are those of another schema, or when the database can't
+/// be written to.
+pub(crate) fn furnish(
+    catalogue: &Catalogue,
+    automation: &Automation,
+    records: &Database,
+) -> Result<(), Error> {
+    let mut store = records.write();
+    let fits = furnish_store(catalogue, automation, &mut store);
+    if !fits {
+        store.discard();
+        let what =
+            "its record types or declared rules are not those of the schema, in the schema's order";
+        return Err(records.refuse(what));
+    }
+    drop(store);
+    if records.is_broken() {
+        return Err(records.refuse("it can't be written to"));
+    }
+    Ok(())
+}
+
+fn furnish_store(catalogue: &Catalogue, automation: &Automation, store: &mut Store) -> bool {
     let mut desk = Desk {
         catalogue,
         store,
@@ -95,9 +122,9 @@ pub(crate) fn furnish(catalogue: &Catalogue, automation: &Automation, store: &mu
             desk.add(
                 "RecordType",
                 &[
-                    ("Name", &record_type.name),
                     ("DeveloperName", &record_type.developer_name),
                     ("SobjectType", &object.name),
+                    ("Name", &record_type.name),
                     ("IsActive", "true"),
                 ],
             );
@@ -198,28 +225,15 @@ impl Desk<'_> {
             .unwrap_or_default()
     }
 
-    /// Fields that a schema's own version of an object lacks, or of another type, are left out.
+    /// Adds a record unless it is there. What nobody can change is known by its first two values; the rest may be as
+    /// it was left.
     pub(crate) fn add(&mut self, name: &str, values: &[(&str, &str)]) {
-        let Some(object) = self.catalogue.any_object(name) else {
+        let Some((id, row)) = self.next(name, values) else {
             return;
         };
-        let mut row = Row::new(now(), values.len());
-        for (name, text) in values {
-            if let Some(field) = object.field(name)
-                && let Ok(value) = parse(self.catalogue, object.at(field), text)
-            {
-                row.set(field, value);
-            }
-        }
-        let serial = self.added.entry(object.index).or_default();
-        *serial += 1;
-        let id = RecordId {
-            object: object.index,
-            serial: *serial,
-        };
+        let object = self.catalogue.at(id.object);
         match self.store.row(id) {
-            None => self.fits &= self.store.insert(self.catalogue, object.index, row) == id,
-            // What nobody can change is known by its first values; the rest may be as it was left.
+            None => self.insert(id, row),
             Some(known) if !object.writable => {
                 let named = values
                     .iter()
@@ -229,5 +243,75 @@ impl Desk<'_> {
             }
             Some(_) => {}
         }
+    }
+
+    /// Adds a record that tells of the schema, or makes the one of its number tell of the schema as it is now.
+    pub(crate) fn tell(&mut self, name: &str, values: &[(&str, &str)]) {
+        let Some((id, row)) = self.next(name, values) else {
+            return;
+        };
+        match self.store.row(id) {
+            None => self.insert(id, row),
+            Some(known) => self.update(id, known, &row, values),
+        }
+    }
+
+    /// Of the record added last, makes these values what they would be in a new one.
+    pub(crate) fn renew(&mut self, name: &str, values: &[(&str, &str)]) {
+        let Some(object) = self.catalogue.any_object(name) else {
+            return;
+        };
+        let id = RecordId {
+            object: object.index,
+            serial: self.added.get(&object.index).copied().unwrap_or_default(),
+        };
+        if let Some(known) = self.store.row(id) {
+            self.update(id, known, &self.row(id.object, values), values);
+        }
+    }
+
+    fn insert(&mut self, id: RecordId, row: Row) {
+        // One that was there and was erased for good is not given a new number.
+        if id.serial > self.store.last(id.object) {
+            self.fits &= self.store.insert(self.catalogue, id.object, row) == id;
+        }
+    }
+
+    fn update(&mut self, id: RecordId, known: Arc<Row>, wanted: &Row, values: &[(&str, &str)]) {
+        let object = self.catalogue.at(id.object);
+        let mut row = Arc::unwrap_or_clone(Arc::clone(&known));
+        for field in values.iter().filter_map(|(name, _)| object.field(name)) {
+            let value = wanted.get(field).cloned();
+            row.set(field, value.unwrap_or(Value::Null));
+        }
+        if row != *known {
+            self.store.put(self.catalogue, id, row);
+        }
+    }
+
+    /// The number that is next, and the row it is to have; nothing where the schema has no such object.
+    fn next(&mut self, name: &str, values: &[(&str, &str)]) -> Option<(RecordId, Row)> {
+        let object = self.catalogue.any_object(name)?.index;
+        let serial = self.added.entry(object).or_default();
+        *serial += 1;
+        let id = RecordId {
+            object,
+            serial: *serial,
+        };
+        Some((id, self.row(object, values)))
+    }
+
+    /// Fields that a schema's own version of an object lacks, or of another type, are left out.
+    fn row(&self, object: u16, values: &[(&str, &str)]) -> Row {
+        let object = self.catalogue.at(object);
+        let mut row = Row::new(now(), values.len());
+        for (name, text) in values {
+            if let Some(field) = object.field(name)
+                && let Ok(value) = parse(self.catalogue, object.at(field), text)
+            {
+                row.set(field, value);
+            }
+        }
+        row
     }
 }

@@ -44,7 +44,8 @@ pub use settings::{Pace, Settings};
 
 use org::Org;
 use schema::catalogue::Catalogue;
-use store::output::write_field;
+use store::database::Database;
+use store::output::write_field_of;
 
 /// How long open calls may take to end when the org stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -61,7 +62,8 @@ impl RehearsalOrg {
     /// Starts an org on 127.0.0.1.
     ///
     /// # Errors
-    /// When the port can't be had, the schema contradicts itself, or the token has characters that no header takes.
+    /// When the port can't be had, the schema contradicts itself, the token has characters that no header takes, or
+    /// the data file is in use, is of another schema, or can't be written.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let catalogue = Catalogue::compile(&settings.schema)?;
         let token = match &settings.access_token {
@@ -86,15 +88,17 @@ impl RehearsalOrg {
             true => Some(tls::Identity::make()?),
             false => None,
         };
+        let database = Database::open(&catalogue, settings.data.as_deref())?;
         let scheme = if settings.tls { "https" } else { "http" };
         let org = Arc::new(Org::new(
             catalogue,
+            database,
             &settings.schema.automation,
             auth,
             settings.pace,
             settings.seed,
             format!("{scheme}://{address}"),
-        ));
+        )?);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = match &identity {
             Some(identity) => serve(identity.listen(listener).map_err(bind)?, &org, stopped),
@@ -183,7 +187,7 @@ impl RehearsalOrg {
         let Some(object) = self.org.catalogue.object(object) else {
             return 0;
         };
-        self.org.read().ids(object.index, false).count()
+        self.org.read().count(object.index)
     }
 
     /// All records of an object in the order they were created, every field with its value as REST writes it,
@@ -194,20 +198,20 @@ impl RehearsalOrg {
             return Vec::new();
         };
         let store = self.org.read();
+        let mut records = Vec::new();
         let mut text = String::new();
-        store
-            .ids(object.index, false)
-            .map(|id| {
-                let fields = object.fields.iter().enumerate().map(|(place, field)| {
-                    text.clear();
-                    write_field(catalogue, &store, id, place as u16, &mut text);
-                    // Our own JSON reads back.
-                    let value = serde_json::from_str(&text).unwrap_or_default();
-                    (field.name().to_owned(), value)
-                });
-                fields.collect()
-            })
-            .collect()
+        store.scan(object.index, false, None, &mut |id, row| {
+            let fields = object.fields.iter().enumerate().map(|(place, field)| {
+                text.clear();
+                write_field_of(catalogue, &store, id, row, place as u16, &mut text);
+                // Our own JSON reads back.
+                let value = serde_json::from_str(&text).unwrap_or_default();
+                (field.name().to_owned(), value)
+            });
+            records.push(fields.collect());
+            true
+        });
+        records
     }
 
     /// Stops listening, ends jobs where they are, and waits for open calls, a moment at most.
@@ -219,6 +223,7 @@ impl RehearsalOrg {
         if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
             self.server.abort();
         }
+        self.org.close();
     }
 }
 
@@ -243,5 +248,6 @@ where
 impl Drop for RehearsalOrg {
     fn drop(&mut self) {
         self.org.abort_tasks();
+        self.org.close();
     }
 }

@@ -1,12 +1,13 @@
 //! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
 use crate::auth::Auth;
 use crate::bulk::Jobs;
+use crate::error::Error;
 use crate::errors::ApiError;
 use crate::faults::{Faults, Tokens};
 use crate::furnish;
@@ -15,13 +16,14 @@ use crate::rest::cursors::Cursors;
 use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
-use crate::store::Store;
+use crate::store::database::Database;
+use crate::store::transaction::{Reading, Writing};
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
     /// The same, with the objects that only the tooling API shows.
     pub(crate) tooling: Catalogue,
-    store: RwLock<Store>,
+    records: Database,
     pub(crate) jobs: Jobs,
     pub(crate) cursors: Cursors,
     pub(crate) auth: Auth,
@@ -36,19 +38,18 @@ pub(crate) struct Org {
 impl Org {
     pub(crate) fn new(
         catalogue: Catalogue,
+        records: Database,
         automation: &Automation,
         auth: Auth,
         pace: Pace,
         seed: u64,
         url: String,
-    ) -> Self {
-        let mut store = Store::new(&catalogue);
-        // New records fit.
-        furnish::furnish(&catalogue, automation, &mut store);
-        Self {
-            store: RwLock::new(store),
-            jobs: Jobs::default(),
-            cursors: Cursors::default(),
+    ) -> Result<Self, Error> {
+        furnish::furnish(&catalogue, automation, &records)?;
+        Ok(Self {
+            jobs: Jobs::numbered_from(records.numbers_from()),
+            cursors: Cursors::numbered_from(records.numbers_from()),
+            records,
             auth,
             faults: Arc::default(),
             seed,
@@ -58,7 +59,7 @@ impl Org {
             tasks: Mutex::default(),
             tooling: catalogue.for_tooling(),
             catalogue,
-        }
+        })
     }
 
     /// No fault is left, and the fixed token is valid.
@@ -79,12 +80,33 @@ impl Org {
         &self.url
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Store> {
-        self.store.read().unwrap_or_else(PoisonError::into_inner)
+    /// The records as they are now; what is written later is not seen by this reader.
+    pub(crate) fn read(&self) -> Reading<'_> {
+        self.records.read()
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Store> {
-        self.store.write().unwrap_or_else(PoisonError::into_inner)
+    /// The records to be changed, by one caller at a time: what is done until this is dropped is one transaction.
+    pub(crate) fn write(&self) -> Writing<'_> {
+        self.records.write()
+    }
+
+    /// Whether the records' database has failed or was closed, so that no answer may say that something was stored.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.records.is_broken()
+    }
+
+    /// The error of a job where the records have failed: what the database did not take is nobody's outcome, and what it
+    /// did not give is nobody's row.
+    pub(crate) fn still_sound(&self) -> Result<(), String> {
+        if self.is_broken() {
+            return Err("InternalServerError : The records could not be stored or read".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Ends writing for good, and lets go of the data file.
+    pub(crate) fn close(&self) {
+        self.records.close();
     }
 
     pub(crate) fn pace(&self) -> Pace {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use connector::{JobStatus, LoadPlan};
+use connector::{JobBody, JobStatus, LoadPlan};
 use model::Failure;
 use model::migration::Operation;
 use serde::Deserialize;
@@ -16,7 +15,7 @@ use crate::key;
 /// The kill switch was read right before a job is closed; the call is not sent later than this after.
 const LEAVE: Duration = Duration::from_secs(1);
 /// What the org takes in one job, as uploaded.
-const MOST_BYTES: usize = 100_000_000;
+const MOST_BYTES: u64 = 100_000_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,11 +52,10 @@ pub(crate) async fn upload(
     client: &Client,
     plan: &LoadPlan,
     job: &str,
-    mut parts: Vec<Bytes>,
+    body: JobBody,
 ) -> Result<(), Failure> {
     let header = header(&columns(plan)?);
-    parts.insert(0, header.into());
-    let size: usize = parts.iter().map(Bytes::len).sum();
+    let size = header.len() as u64 + body.len();
     if size > MOST_BYTES {
         return Err(Failure::bug(format!(
             "a job of {size} bytes was filled, of which the org takes {MOST_BYTES}"
@@ -75,7 +73,7 @@ pub(crate) async fn upload(
             .object(&plan.object));
         }
     }
-    let call = Call::put_csv(&["jobs", "ingest", job, "batches"], parts).unless_acted(None);
+    let call = Call::put_csv(&["jobs", "ingest", job, "batches"], header, body).unless_acted(None);
     client
         .done(call)
         .await

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use connector::{JobStatus, Jobs, LoadPlan, Sent, Target, Verdict, Writing};
+use connector::{JobBody, JobStatus, Jobs, LoadPlan, Sent, Target, Verdict, Writing};
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings};
 use model::{Failure, RunId, Secret};
@@ -94,7 +94,9 @@ impl Bed {
         let jobs = self.jobs();
         let part = jobs.encode(plan, batch).unwrap();
         let job = jobs.create(plan).await.unwrap();
-        jobs.upload(plan, &job, vec![part]).await.unwrap();
+        jobs.upload(plan, &job, JobBody::of(&[part]).unwrap())
+            .await
+            .unwrap();
         jobs.close(&job).await.unwrap();
         ended(jobs, &job).await;
         results(jobs, plan, &job, batch.num_rows()).await.unwrap()

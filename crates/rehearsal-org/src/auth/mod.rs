@@ -124,6 +124,14 @@ impl Auth {
         self.issued().clear();
     }
 
+    /// Makes a token that was handed out invalid, or the refresh token; the fixed one stays valid.
+    pub(crate) fn revoke(&self, token: &str) {
+        self.issued().retain(|t| !same(t, token));
+        if same(token, &self.refresh_token) {
+            self.refresh_revoked.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Makes the fixed token invalid, or valid again.
     pub(crate) fn expire_fixed(&self, spent: bool) {
         self.spent.store(spent, Ordering::Relaxed);
@@ -165,10 +173,7 @@ pub(crate) async fn revoke(org: &Org, call: Call) -> Result<Reply, ApiError> {
     let body = call.bytes(MOST_FORM).await?;
     let form = form_pairs(&String::from_utf8_lossy(&body));
     if let Some((_, token)) = form.iter().find(|(name, _)| name == "token") {
-        org.auth.issued().retain(|t| !same(t, token));
-        if same(token, &org.auth.refresh_token) {
-            org.auth.refresh_revoked.store(true, Ordering::Relaxed);
-        }
+        org.auth.revoke(token);
     }
     Ok(Reply::empty(StatusCode::OK))
 }

@@ -3,6 +3,8 @@
 
 pub(crate) mod seed;
 
+use std::sync::Arc;
+
 use crate::errors::RowError;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Object, Rule};
@@ -102,7 +104,7 @@ pub(crate) fn set(
     id: RecordId,
     values: &[(&str, Value)],
 ) {
-    let Some(mut row) = store.row(id).cloned() else {
+    let Some(mut row) = store.row(id).map(Arc::unwrap_or_clone) else {
         return;
     };
     for (name, value) in values {

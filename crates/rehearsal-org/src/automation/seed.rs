@@ -16,7 +16,8 @@ pub(crate) fn durable_id(object: &Object) -> String {
     }
 }
 
-/// Adds everything; the records of rules are numbered as they are declared.
+/// Adds everything; the records of rules are numbered as they are declared. What says of which object they are depends
+/// on its place in the schema, and is renewed.
 pub(crate) fn seed(desk: &mut Desk<'_>, automation: &Automation) {
     entities(desk);
     for rule in &automation.validation_rules {
@@ -31,11 +32,11 @@ pub(crate) fn seed(desk: &mut Desk<'_>, automation: &Automation) {
             "WorkflowRule",
             &[
                 ("Name", &rule.name),
-                ("TableEnumOrId", &table),
                 ("FullName", &format!("{}.{}", rule.object, rule.name)),
                 ("Metadata", &metadata.to_string()),
             ],
         );
+        desk.renew("WorkflowRule", &[("TableEnumOrId", &table)]);
     }
     for declared in &automation.triggers {
         trigger(desk, declared);
@@ -73,7 +74,7 @@ fn entities(desk: &mut Desk<'_>) {
     for object in &catalogue.objects {
         let prefix: String = object.prefix.iter().copied().map(char::from).collect();
         let bare = object.name.strip_suffix("__c").unwrap_or(&object.name);
-        desk.add(
+        desk.tell(
             "EntityDefinition",
             &[
                 ("DurableId", &durable_id(object)),
@@ -90,7 +91,7 @@ fn entities(desk: &mut Desk<'_>) {
         let entity = desk.id("EntityDefinition", u32::from(object.index) + 1);
         for field in &object.fields {
             let name = field.name();
-            desk.add(
+            desk.tell(
                 "FieldDefinition",
                 &[
                     ("DurableId", &format!("{}.{name}", durable_id(object))),
@@ -142,14 +143,14 @@ fn validation_rule(desk: &mut Desk<'_>, rule: &ValidationRule) {
         "ValidationRule",
         &[
             ("ValidationName", &rule.name),
-            ("EntityDefinitionId", &entity),
+            ("FullName", &format!("{}.{}", object.name, rule.name)),
             ("Active", flag(rule.active)),
             ("ErrorMessage", &rule.message),
             ("ErrorDisplayField", display),
-            ("FullName", &format!("{}.{}", object.name, rule.name)),
             ("Metadata", &metadata.to_string()),
         ],
     );
+    desk.renew("ValidationRule", &[("EntityDefinitionId", &entity)]);
 }
 
 fn trigger(desk: &mut Desk<'_>, trigger: &Trigger) {
@@ -163,16 +164,16 @@ fn trigger(desk: &mut Desk<'_>, trigger: &Trigger) {
     let table = table(desk, &trigger.object);
     let mut values = vec![
         ("Name", trigger.name.as_str()),
-        ("TableEnumOrId", &table),
-        ("Status", if trigger.active { "Active" } else { "Inactive" }),
         (
             "NamespacePrefix",
             trigger.namespace.as_deref().unwrap_or_default(),
         ),
+        ("Status", if trigger.active { "Active" } else { "Inactive" }),
         ("IsValid", "true"),
     ];
     values.extend(usages);
     desk.add("ApexTrigger", &values);
+    desk.renew("ApexTrigger", &[("TableEnumOrId", &table)]);
 }
 
 /// A definition, its versions (numbered after `before` others), and its line in the view of the data API.

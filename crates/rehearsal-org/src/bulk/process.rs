@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::csv::Fields;
 use super::job::{Job, RowOutcome, Spec, State, Upload};
-use super::table::Table;
+use super::table::{Table, unreadable};
 use crate::errors::bulk_text;
 use crate::faults::locks::{lock_drafts, locked};
 use crate::org::Org;
@@ -49,10 +49,11 @@ async fn work(org: &Arc<Org>, job: &Arc<Job>) {
             let started = Instant::now();
             let work = {
                 let (job, table) = (Arc::clone(job), Arc::clone(&table));
-                org.blocking(move |org| chunk(org, job.number, &job.spec, &table, from..to))
+                org.blocking(move |org| noted(org, &job, &table, from..to))
             };
             match work.await {
-                Ok(outcomes) => record(job, from, outcomes, started),
+                Ok(Ok(outcomes)) => record(job, &outcomes, started),
+                Ok(Err(message)) => return fail(job, message),
                 Err(_) => return fail(job, "Unknown : An unexpected error occurred".to_owned()),
             }
         }
@@ -113,7 +114,6 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
         Ok(Ok(table)) => {
             let table = Arc::new(table);
             let mut progress = job.progress();
-            progress.outcomes = vec![RowOutcome::Unprocessed; table.len()];
             progress.table = Some(Arc::clone(&table));
             org.jobs.count_batches(table.len());
             Some(table)
@@ -129,39 +129,57 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
     }
 }
 
-fn record(job: &Job, from: usize, outcomes: Vec<Outcome>, started: Instant) {
+fn record(job: &Job, outcomes: &[RowOutcome], started: Instant) {
     let mut progress = job.progress();
     progress.processed += outcomes.len();
-    progress.failed += outcomes.iter().filter(|o| o.is_err()).count();
+    progress.failed += outcomes
+        .iter()
+        .filter(|o| matches!(o, RowOutcome::Failed(_)))
+        .count();
     progress.busy += started.elapsed();
     progress.modified = now();
-    for (place, outcome) in outcomes.into_iter().enumerate() {
-        progress.outcomes[from + place] = match outcome {
+}
+
+/// Writes rows and notes what became of them. An error fails the job.
+fn noted(
+    org: &Org,
+    job: &Job,
+    table: &Table,
+    rows: Range<usize>,
+) -> Result<Vec<RowOutcome>, String> {
+    let from = rows.start;
+    let outcomes: Vec<RowOutcome> = chunk(org, job.number, &job.spec, table, rows)?
+        .into_iter()
+        .map(|outcome| match outcome {
             Ok(saved) if saved.created => RowOutcome::Created(saved.id),
             Ok(saved) => RowOutcome::Updated(saved.id),
             Err(errors) => RowOutcome::Failed(bulk_text(&errors).into_boxed_str()),
-        };
-    }
+        })
+        .collect();
+    table.note(from, &outcomes).map_err(unreadable)?;
+    Ok(outcomes)
 }
 
-/// Writes one chunk of an upload's rows, in one transaction.
+/// Writes one chunk of an upload's rows, in one transaction. An error is of the org's: nobody knows what was stored.
 pub(super) fn chunk(
     org: &Org,
     job: u64,
     spec: &Spec,
     table: &Table,
     rows: Range<usize>,
-) -> Vec<Outcome> {
+) -> Result<Vec<Outcome>, String> {
+    let rows = table.rows(rows).map_err(unreadable)?;
+    let delimiter = table.delimiter.byte;
     let mut fields = Fields::default();
     if let Operation::Delete | Operation::HardDelete = spec.operation {
-        let ids = rows.map(|row| {
-            table.fields(row, &mut fields);
+        let ids = (0..rows.len()).map(|row| {
+            fields.read(rows.text(row), delimiter);
             fields.get(0).unwrap_or_default().to_owned()
         });
         return delete_chunk(org, spec, ids.collect());
     }
-    save_chunk(org, job, spec, rows, |reader, row| {
-        table.fields(row, &mut fields);
+    save_chunk(org, job, spec, 0..rows.len(), |reader, row| {
+        fields.read(rows.text(row), delimiter);
         let mut draft = reader.start(table.columns.len());
         for (column, text) in table.columns.iter().zip(fields.iter()) {
             match text {
@@ -180,9 +198,9 @@ pub(super) fn save_chunk<T>(
     org: &Org,
     job: u64,
     spec: &Spec,
-    rows: impl ExactSizeIterator<Item = T>,
+    rows: impl Iterator<Item = T>,
     mut read: impl FnMut(&Reader<'_>, T) -> Draft,
-) -> Vec<Outcome> {
+) -> Result<Vec<Outcome>, String> {
     let object = org.catalogue.at(spec.object);
     let mut store = org.write();
     let reader = Reader {
@@ -193,11 +211,17 @@ pub(super) fn save_chunk<T>(
     };
     let mut drafts: Vec<Draft> = rows.map(|row| read(&reader, row)).collect();
     lock_drafts(org, Some(job), &mut drafts);
-    save(&org.catalogue, &mut store, object, drafts, now(), None)
+    let outcomes = save(&org.catalogue, &mut store, object, drafts, now(), None);
+    drop(store);
+    org.still_sound().map(|()| outcomes)
 }
 
 /// Deletes the records with these ids.
-pub(super) fn delete_chunk(org: &Org, spec: &Spec, ids: Vec<String>) -> Vec<Outcome> {
+pub(super) fn delete_chunk(
+    org: &Org,
+    spec: &Spec,
+    ids: Vec<String>,
+) -> Result<Vec<Outcome>, String> {
     let object = org.catalogue.at(spec.object);
     let hard = spec.operation == Operation::HardDelete;
     let locks = org.faults.take_locks(ids.len());
@@ -217,10 +241,12 @@ pub(super) fn delete_chunk(org: &Org, spec: &Spec, ids: Vec<String>) -> Vec<Outc
         false,
         now(),
     );
+    drop(store);
     let mut deleted = deleted.into_iter();
     let each = ids.iter().zip(locks).map(|(id, held)| {
         let outcome = if held { None } else { deleted.next() };
         outcome.unwrap_or_else(|| Err(vec![locked(id)]))
     });
-    each.collect()
+    let outcomes = each.collect();
+    org.still_sound().map(|()| outcomes)
 }

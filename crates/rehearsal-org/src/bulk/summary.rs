@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::job::{Jobs, RowOutcome};
+use super::table::unreadable;
 use crate::schema::catalogue::Catalogue;
 
 /// One job.
@@ -59,18 +60,31 @@ pub(crate) fn causes(jobs: &Jobs, id: &str) -> Vec<Cause> {
     let Some(job) = jobs.find(id) else {
         return Vec::new();
     };
-    let progress = job.progress();
-    let mut by_code: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
-    for outcome in &progress.outcomes {
-        if let RowOutcome::Failed(text) = outcome {
-            let (code, told) = text.split_once(':').unwrap_or((&**text, ""));
-            by_code.entry(code).or_insert((0, told)).0 += 1;
+    let (table, failed) = {
+        let progress = job.progress();
+        (progress.table.clone(), progress.failed)
+    };
+    let mut by_code: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    if let (Some(table), 1..) = (table, failed) {
+        let counted = table.each_outcome(&mut |outcome| {
+            if let RowOutcome::Failed(text) = outcome {
+                let (code, told) = text.split_once(':').unwrap_or((text, ""));
+                match by_code.get_mut(code) {
+                    Some((rows, _)) => *rows += 1,
+                    None => {
+                        by_code.insert(code.to_owned(), (1, told.to_owned()));
+                    }
+                }
+            }
+        });
+        if let Err(error) = counted {
+            unreadable(error);
         }
     }
     let each = by_code.into_iter().map(|(code, (rows, example))| Cause {
-        code: code.to_owned(),
+        code,
         rows,
-        example: example.to_owned(),
+        example,
     });
     let mut all: Vec<Cause> = each.collect();
     all.sort_by_key(|cause| std::cmp::Reverse(cause.rows));

@@ -59,7 +59,7 @@ fn counts(org: &Org) -> Vec<(String, usize)> {
         org.catalogue.shows(object) && !told
     });
     let mut all: Vec<(String, usize)> = seen
-        .map(|object| (object.name.clone(), store.ids(object.index, false).count()))
+        .map(|object| (object.name.clone(), store.count(object.index)))
         .collect();
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     all

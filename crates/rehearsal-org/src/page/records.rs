@@ -19,7 +19,7 @@ const SHORT: usize = 80;
 pub(super) fn list(org: &Org, name: &str, number: usize) -> Option<Html> {
     let object = org.catalogue.object(name)?;
     let store = org.read();
-    let total = store.ids(object.index, false).count();
+    let total = store.count(object.index);
     let pages = total.div_ceil(PAGE).max(1);
     let number = number.clamp(1, pages);
     let from = (number - 1) * PAGE;

@@ -88,7 +88,7 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, ApiError> {
                 .iter()
                 .any(|n| n.trim().eq_ignore_ascii_case(&object.name)),
         })
-        .map(|object| (object, store.ids(object.index, false).count()))
+        .map(|object| (object, store.count(object.index)))
         .filter(|(_, count)| *count > 0)
         .map(|(object, count)| json!({"count": count, "name": object.name}))
         .collect();

@@ -8,6 +8,7 @@ mod control;
 pub(crate) mod cursors;
 mod describe;
 mod misc;
+pub(crate) mod packed;
 mod query;
 mod records;
 mod reply;

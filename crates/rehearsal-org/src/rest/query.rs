@@ -8,7 +8,7 @@ use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::ids::RecordId;
 use crate::org::Org;
-use crate::soql::columns::columns;
+use crate::soql::metadata::columns;
 use crate::soql::run::{Answer, run};
 use crate::soql::shape::{Moments, Shape, Writer};
 
@@ -23,10 +23,12 @@ pub(super) async fn start(org: &Arc<Org>, call: Call, deleted: bool) -> Result<R
         ));
     };
     if call.flag("columns") {
-        let told = org.blocking(move |org| {
-            columns(&org.catalogue, &org.read(), &text).map_err(|error| error.to_api(&text))
-        });
-        return Ok(Reply::json(&told.await??));
+        let columns = org
+            .blocking(move |org| {
+                columns(&org.catalogue, &org.read(), &text).map_err(|error| error.to_api(&text))
+            })
+            .await??;
+        return Ok(Reply::json(&columns));
     }
     let page = page(&call);
     let version = call.version;
@@ -108,7 +110,7 @@ fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &
         page,
         next_page: &next_page,
     };
-    writer.records(&cursor.shape, &cursor.ids[offset..end], &mut out);
+    writer.records(&cursor.shape, &cursor.ids.some(offset..end), &mut out);
     out.push_str("]}");
     out
 }

@@ -34,7 +34,10 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
         ["services", "data"] => misc::versions(&call),
         ["services", "data", version, rest @ ..] => {
             org.count_call();
-            org.auth.check(&call.headers)?;
+            if let Err(error) = org.auth.check(&call.headers) {
+                call.drain().await;
+                return Err(error);
+            }
             call.version = self::version(version)?;
             resource(org, call, rest).await
         }

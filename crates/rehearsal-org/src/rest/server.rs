@@ -28,7 +28,8 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     let method = call.method.clone();
     let path = call.path();
     if page::owns(&path) {
-        return page::answer(&org, call).await.finish(&headers);
+        let reply = page::answer(&org, call).await;
+        return sound(&org, reply).finish(&headers);
     }
     if path.starts_with("/rehearsal/") {
         let reply = answer(&org, call).await.unwrap_or_else(Reply::from);
@@ -67,6 +68,7 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     if fault == Some(CallFault::DropAfter) {
         return cut_off();
     }
+    let reply = sound(&org, reply);
     let reply = if limited {
         let (used, most) = super::misc::daily(&org);
         reply.with("sforce-limit-info", &format!("api-usage={used}/{most}"))
@@ -76,6 +78,11 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     let response = reply.finish(&headers);
     tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
     response
+}
+
+/// The reply, unless the records failed meanwhile: whatever was answered may not have been stored.
+fn sound(org: &Org, reply: Reply) -> Reply {
+    if org.is_broken() { refusal(500) } else { reply }
 }
 
 /// A call that counts as one of those being answered, until it is dropped.

@@ -42,8 +42,6 @@ pub(crate) struct Object {
     pub(crate) fields: Vec<Field>,
     pub(super) by_name: HashMap<String, u16>,
     pub(super) by_relationship: HashMap<String, u16>,
-    /// Fields with an index, in the order of the table's indexes.
-    pub(crate) indexed: Vec<u16>,
     /// Values of a record created without them.
     pub(crate) defaults: Vec<(u16, Value)>,
     pub(crate) record_types: Vec<(RecordTypeSchema, RecordId)>,
@@ -76,7 +74,7 @@ pub(crate) struct Field {
     pub(crate) label: String,
     pub(crate) home: Home,
     pub(crate) references: Vec<u16>,
-    /// Position among the table's indexes.
+    /// Its place among the fields that records are found by; `None`: they are not found by it.
     pub(crate) index: Option<u16>,
     pub(crate) compound: Option<String>,
 }

@@ -41,7 +41,7 @@ pub(super) fn object(
         }
     }
     let mut by_relationship = HashMap::new();
-    let mut indexed = Vec::new();
+    let mut keys = 0;
     let mut fields = Vec::with_capacity(schemas.len());
     for (position, schema) in schemas.into_iter().enumerate() {
         let schema = settle(object, schema)?;
@@ -66,8 +66,8 @@ pub(super) fn object(
         }
         let home = home(&schema, &by_name);
         let index = (schema.external_id || schema.unique || schema.id_lookup).then(|| {
-            indexed.push(position as u16);
-            (indexed.len() - 1) as u16
+            keys += 1;
+            keys - 1
         });
         fields.push(Field {
             label: schema
@@ -102,7 +102,6 @@ pub(super) fn object(
         fields,
         by_name,
         by_relationship,
-        indexed,
         defaults: Vec::new(),
         record_types,
         children: Vec::new(),

@@ -154,6 +154,11 @@ impl Set {
         self.others.is_empty() && self.ids.is_empty()
     }
 
+    /// Whether an index on references could give all members.
+    pub(super) fn only_ids(&self) -> bool {
+        self.others.is_empty() && self.texts.is_empty()
+    }
+
     fn holds(&self, value: &Scalar<'_>) -> bool {
         match value {
             Scalar::Text(text) if self.exact => self.texts.contains(text.as_ref()),
@@ -273,6 +278,15 @@ pub(super) trait Values<L> {
 }
 
 impl<L> Test<L> {
+    /// Shows all left sides.
+    pub(super) fn lefts(&self, show: &mut dyn FnMut(&L)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|p| p.lefts(show)),
+            Self::Not(inner) => inner.lefts(show),
+            Self::Compare(left, ..) | Self::Like(left, _) | Self::In(left, ..) => show(left),
+        }
+    }
+
     pub(super) fn holds(&self, values: &dyn Values<L>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|p| p.holds(values)),

@@ -1,15 +1,18 @@
 //! The part of SOQL that clients and checks need: `lexer` and `parser` read it, `plan` resolves names against the
-//! schema, `filter`, `run` and `aggregate` answer it, `shape` and `children` write records, `extract` serves bulk queries.
+//! schema, `matching` finds the records that pass a `filter`, `order` sorts them, `aggregate` groups them, `run`
+//! answers; `shape` and `children` write records, `extract` serves bulk queries.
 
 mod aggregate;
 mod ast;
 mod children;
-pub(crate) mod columns;
 pub(crate) mod extract;
 mod fields;
 mod filter;
 mod lexer;
 mod literal;
+mod matching;
+pub(crate) mod metadata;
+mod order;
 mod parser;
 mod path;
 mod plan;
@@ -17,6 +20,9 @@ pub(crate) mod run;
 mod scalar;
 pub(crate) mod shape;
 mod shape_xml;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 use crate::errors::ApiError;
 

@@ -2,6 +2,7 @@
 //! each draft is checked and written, and one that fails leaves its neighbours alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::draft::{Aim, Draft, ambiguous};
 use super::{Outcome, Saved};
@@ -16,7 +17,7 @@ use crate::values::Value;
 #[derive(Debug)]
 pub(crate) enum Undo {
     Inserted(RecordId),
-    Updated(RecordId, Row),
+    Updated(RecordId, Arc<Row>),
 }
 
 /// Writes what can be written. With `undo`, notes how to take it back.
@@ -63,9 +64,9 @@ struct Desk<'a> {
 pub(crate) fn roll_back(catalogue: &Catalogue, store: &mut Store, undo: Vec<Undo>) {
     for step in undo.into_iter().rev() {
         match step {
-            Undo::Inserted(id) => store.take_back(catalogue, id),
+            Undo::Inserted(id) => store.take_back(id),
             Undo::Updated(id, row) => {
-                store.put(catalogue, id, row);
+                store.put(catalogue, id, Arc::unwrap_or_clone(row));
             }
         }
     }
@@ -121,7 +122,7 @@ fn resolve(
                 None
             }
             Found::Many(serials) => {
-                let serials: Vec<u32> = serials.iter().copied().collect();
+                let serials: Vec<u32> = serials.into_iter().collect();
                 draft
                     .errors
                     .push(ambiguous(catalogue, object, *field, &serials));
@@ -177,7 +178,7 @@ impl Desk<'_> {
             }
             return Ok(Saved::new(id, true));
         };
-        let Some(mut row) = self.store.row(id).cloned() else {
+        let Some(mut row) = self.store.row(id).map(Arc::unwrap_or_clone) else {
             return Err(vec![RowError::new(
                 "ENTITY_IS_DELETED",
                 "entity is deleted",
@@ -211,7 +212,7 @@ fn number(catalogue: &Catalogue, store: &mut Store, object: &Object, id: RecordI
     if object.numbered.is_empty() {
         return;
     }
-    let Some(mut row) = store.row(id).cloned() else {
+    let Some(mut row) = store.row(id).map(Arc::unwrap_or_clone) else {
         return;
     };
     let text = catalogue.id_text(id);
@@ -294,9 +295,14 @@ fn not_unique(
     draft: &Draft,
     target: Option<RecordId>,
 ) -> Option<RowError> {
+    // A key that was looked for and led to no record is nobody's: no two drafts of a chunk are left with one key.
+    let free = match &draft.aim {
+        Aim::Key { field, .. } if target.is_none() => Some(*field),
+        _ => None,
+    };
     for (field, value) in &draft.cells {
         let described = object.at(*field);
-        if !described.schema.unique || value.is_null() {
+        if !described.schema.unique || value.is_null() || free == Some(*field) {
             continue;
         }
         let Found::One(serial) = store.find(catalogue, object.index, *field, value) else {

@@ -1,14 +1,16 @@
 //! The rows of a batch in each content type, ready for the writes that all of Bulk shares. What is wrong with a
 //! batch as a whole is told in its state message.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use serde_json::{Map, Value as Json};
 
 use super::job::Content;
+use crate::bulk::content::Content as Upload;
 use crate::bulk::job::Spec;
 use crate::bulk::process::{chunk, delete_chunk, save_chunk};
-use crate::bulk::table::Table;
+use crate::bulk::table::{Table, unreadable};
 use crate::org::Org;
 use crate::schema::catalogue::{Catalogue, Object};
 use crate::write::{Operation, Outcome};
@@ -27,18 +29,22 @@ impl Rows {
         org: &Org,
         spec: &Spec,
         content: Content,
-        data: &[u8],
+        request: &Upload,
     ) -> Result<Self, String> {
+        let data = request.whole().map_err(unreadable)?;
         let rows = match content {
             Content::Csv => {
                 let spec = Spec {
-                    crlf: ends_in_crlf(data),
+                    crlf: ends_in_crlf(&data),
                     ..spec.clone()
                 };
-                Self::Table(Table::read(&org.catalogue, &spec, data.to_vec())?)
+                // A copy, since what is noted of the rows goes behind it and the request stays as it was.
+                let mut copy = Upload::new(&org.jobs.spool);
+                copy.write_all(&data).map_err(unreadable)?;
+                Self::Table(Table::read(&org.catalogue, &spec, copy)?)
             }
-            Content::Json => Self::Records(from_json(data)?),
-            Content::Xml => Self::Records(from_xml(data)?),
+            Content::Json => Self::Records(from_json(&data)?),
+            Content::Xml => Self::Records(from_xml(&data)?),
         };
         if rows.len() > MOST {
             return Err(format!(
@@ -65,7 +71,7 @@ impl Rows {
         holder: u64,
         spec: &Spec,
         rows: Range<usize>,
-    ) -> Vec<Outcome> {
+    ) -> Result<Vec<Outcome>, String> {
         let records = match self {
             Self::Table(table) => return chunk(org, holder, spec, table, rows),
             Self::Records(records) => &records[rows],

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::content::Rows;
 use super::job::{Batch, BatchState, ClassicJob, Kind, Matched};
 use crate::bulk::job::Spec;
 use crate::bulk::process::wait_while_held;
+use crate::bulk::table::unreadable;
+use crate::ids::RecordId;
 use crate::org::Org;
+use crate::rest::packed::Packed;
 use crate::soql::extract::extract;
 use crate::write::{CHUNK, Outcome};
 
@@ -70,7 +71,7 @@ async fn ingest(
             let holder = batch.holder();
             org.blocking(move |org| rows.write(org, holder, &spec, from..to))
         };
-        let outcomes: Vec<Outcome> = work.await.map_err(|_| UNEXPECTED)?;
+        let outcomes: Vec<Outcome> = work.await.map_err(|_| UNEXPECTED)??;
         {
             let mut progress = batch.progress();
             progress.outcomes.extend(outcomes);
@@ -101,19 +102,20 @@ async fn query(
     if let Some(failure) = failure {
         return Err(failure.message);
     }
-    let text = String::from_utf8(batch.request.to_vec())
+    let text = String::from_utf8(batch.request.whole().map_err(unreadable)?)
         .map_err(|_| "InvalidBatch : The query is not UTF-8".to_owned())?;
     let started = Instant::now();
     let found = org
         .blocking(move |org| {
-            extract(&org.catalogue, &org.read(), &text, deleted)
-                .map_err(|refusal| refusal.to_state_message(&text))
+            let found = extract(&org.catalogue, &org.read(), &text, deleted)
+                .map_err(|refusal| refusal.to_state_message(&text))?;
+            org.still_sound().map(|()| found)
         })
         .await
         .map_err(|_| UNEXPECTED)??;
     org.jobs.count_batches(1);
-    let matched = |ids| Matched {
-        ids,
+    let matched = |ids: &[RecordId]| Matched {
+        ids: Packed::new(ids),
         columns: found.columns.clone(),
         shape: Arc::clone(&found.shape),
     };
@@ -122,7 +124,7 @@ async fn query(
         {
             let mut progress = batch.progress();
             progress.busy = started.elapsed();
-            progress.matched = Some(Arc::new(matched(found.ids)));
+            progress.matched = Some(Arc::new(matched(&found.ids)));
         }
         wait_while_held(org, &batch.wake, in_progress, rows).await;
         return Ok(BatchState::Completed);
@@ -131,8 +133,8 @@ async fn query(
     let mut ids = found.ids.clone();
     ids.sort_unstable();
     for part in ids.chunks(size) {
-        let next = org.jobs.classic.batch(Bytes::clone(&batch.request));
-        next.progress().matched = Some(Arc::new(matched(part.to_vec())));
+        let next = org.jobs.classic.batch(Arc::clone(&batch.request));
+        next.progress().matched = Some(Arc::new(matched(part)));
         next.enter(BatchState::Completed, None);
         job.progress().batches.push(next);
     }
