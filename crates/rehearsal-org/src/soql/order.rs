@@ -56,7 +56,12 @@ impl<'a> Sorter<'a> {
         for by in self.order {
             record.look(&by.path, |value| write_key(value, by, &mut key));
         }
-        key.extend(record.id.serial.to_be_bytes());
+        self.push(key, record.id.serial)
+    }
+
+    /// Adds a record by the bytes it is sorted by; `false` when no further one is of use.
+    pub(super) fn push(&mut self, mut key: Vec<u8>, serial: u32) -> bool {
+        key.extend(serial.to_be_bytes());
         self.bytes += key.len() + EACH;
         self.keys.push(key.into_boxed_slice());
         if self.bytes > self.budget

@@ -46,7 +46,7 @@ pub(crate) fn run(
             } else {
                 let mut sorter = Sorter::new(&plan.order, most);
                 matching.each(&mut |record| sorter.add(record));
-                sorter.finish(plan.object.index).map_err(unsorted)?
+                matching.sorted(sorter).map_err(unsorted)?
             };
             ids.drain(..offset.min(ids.len()));
             let shape = shape.clone();
@@ -72,7 +72,8 @@ fn count(matching: &Matching<'_>, most: usize) -> usize {
     count.min(most)
 }
 
-fn unsorted(error: std::io::Error) -> QueryError {
+/// The error of a machine that has no room for it.
+pub(super) fn unsorted(error: std::io::Error) -> QueryError {
     tracing::error!(%error, "no place to sort a query's records");
     QueryError::new("UNKNOWN_EXCEPTION", "An unexpected error occurred.")
 }
