@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::call::Call;
 use super::misc::reads;
 use super::reply::Reply;
-use crate::errors::{ApiError, RowError};
+use crate::errors::ApiError;
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::schema::catalogue::{Home, Object};
@@ -19,7 +20,7 @@ use crate::values::parse::parse;
 use crate::write::draft::Reader;
 use crate::write::journal::Journal;
 use crate::write::save::save;
-use crate::write::{Operation, Outcome, delete};
+use crate::write::{Operation, Outcome};
 
 fn object<'a>(org: &'a Org, name: &str) -> Result<&'a Object, ApiError> {
     org.catalogue.object(name).ok_or_else(ApiError::not_found)
@@ -47,22 +48,20 @@ fn write_one(
     journal: Option<&Journal>,
 ) -> Outcome {
     let mut store = org.write();
-    if org.faults.take_locks(1) == 1 {
-        return Err(vec![locked(&org.catalogue.id_text(org.catalogue.user))]);
-    }
     let reader = Reader {
         catalogue: &org.catalogue,
         store: &store,
         object,
         operation,
     };
-    let draft = reader.json(body);
+    let mut drafts = vec![reader.json(body)];
+    lock_drafts(org, None, &mut drafts);
     let mut undo = Vec::new();
     let outcome = save(
         &org.catalogue,
         &mut store,
         object,
-        vec![draft],
+        drafts,
         now(),
         Some(&mut undo),
     )
@@ -71,14 +70,6 @@ fn write_one(
         journal.add(undo);
     }
     outcome.unwrap_or_else(|| Err(Vec::new()))
-}
-
-/// The error of a record somebody else is writing.
-pub(crate) fn locked(id: &str) -> RowError {
-    RowError::new(
-        "UNABLE_TO_LOCK_ROW",
-        format!("unable to obtain exclusive access to this record or 1 records: {id}"),
-    )
 }
 
 pub(super) async fn create(org: &Arc<Org>, call: Call, name: &str) -> Result<Reply, ApiError> {
@@ -305,15 +296,7 @@ fn delete_one(
 ) -> Result<Reply, ApiError> {
     let mut store = org.write();
     let text = org.catalogue.id_text(id);
-    let (mut outcomes, undo) = delete::delete(
-        &org.catalogue,
-        &mut store,
-        Some(object),
-        &[&text],
-        false,
-        false,
-        now(),
-    );
+    let (mut outcomes, undo) = delete_free(org, &mut store, Some(object), &[&text], false, false);
     if let Some(journal) = journal {
         journal.add(undo);
     }
