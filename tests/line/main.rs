@@ -10,6 +10,7 @@ mod duplicates;
 mod embedded;
 mod files;
 mod graph;
+mod job_steps;
 mod retrying;
 mod salesforce;
 #[allow(
