@@ -4,6 +4,7 @@
 
 mod bad_chunks;
 mod bad_input;
+mod changes;
 mod chinook;
 mod crashes;
 mod duplicates;

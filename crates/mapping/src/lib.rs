@@ -4,6 +4,8 @@ mod bounds;
 mod checks;
 mod columns;
 mod compile;
+mod computed;
+mod constant;
 mod context;
 mod convert;
 mod duplicates;
@@ -13,7 +15,9 @@ mod key_hashes;
 mod lookup;
 mod mapper;
 mod merge;
+mod policy;
 mod references;
+mod rules;
 mod shared;
 mod value_map;
 

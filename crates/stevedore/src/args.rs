@@ -42,7 +42,7 @@ pub(crate) enum Verb {
     Resume(FollowArgs),
     /// Sends failed and rejected records, and failed chunks, again, and follows the run to its end.
     Retry(FollowArgs),
-    /// Lists what was rejected or failed.
+    /// Lists what was rejected or failed, or which values were changed.
     Failures(FailuresArgs),
     /// Reads a migration file against its systems; moves nothing.
     Check(CheckArgs),
@@ -102,7 +102,10 @@ pub(crate) struct FailuresArgs {
     pub(crate) object: Option<String>,
     #[arg(long)]
     pub(crate) code: Option<String>,
-    /// Writes every failed record, with its data, as CSV.
+    /// Lists, in their place, the values that were changed on their way, as the file's `on_invalid` says.
+    #[arg(long)]
+    pub(crate) changed: bool,
+    /// Writes every failed record, with its data, as CSV; with --changed, every changed value.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
 }

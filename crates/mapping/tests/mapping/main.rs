@@ -5,5 +5,7 @@ mod bed;
 mod compile_errors;
 mod hostile;
 mod keys;
+mod policies;
 mod references;
 mod refusals;
+mod rules;

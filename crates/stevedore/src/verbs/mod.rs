@@ -1,5 +1,6 @@
 //! The verbs, one file each. All but `serve` and `rehearse` speak to a coordinator by its API.
 
+mod changes;
 mod check;
 mod control;
 mod failures;
