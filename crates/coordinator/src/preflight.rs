@@ -68,7 +68,7 @@ pub(crate) async fn prepare(
     Ok(Prepared { migration, objects })
 }
 
-fn read(request: &StartRun) -> Result<Migration, Failure> {
+pub(crate) fn read(request: &StartRun) -> Result<Migration, Failure> {
     let mut migration = Migration::parse(&request.file, &request.file_name)?;
     for (name, address) in &request.connections {
         migration
@@ -100,7 +100,7 @@ fn read(request: &StartRun) -> Result<Migration, Failure> {
     Ok(migration)
 }
 
-fn wanted(request: &StartRun, object: &str) -> bool {
+pub(crate) fn wanted(request: &StartRun, object: &str) -> bool {
     request.only.is_empty() || request.only.iter().any(|name| name == object)
 }
 

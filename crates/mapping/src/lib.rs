@@ -13,8 +13,10 @@ mod key_hashes;
 mod lookup;
 mod mapper;
 mod merge;
+mod survey;
 mod value_map;
 
 pub use compile::Spec;
 pub use duplicates::{Duplicates, Rival};
 pub use mapper::{Mapped, Mapper};
+pub use survey::{Fit, Surveyed, SurveyedValues, survey, texts, type_name};

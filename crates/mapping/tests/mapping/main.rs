@@ -7,3 +7,4 @@ mod hostile;
 mod keys;
 mod references;
 mod refusals;
+mod survey;

@@ -1,9 +1,12 @@
 //! The verbs, one file each. All but `serve` and `rehearse` speak to a coordinator by its API.
 
 mod check;
+mod compare;
 mod control;
+mod doctor;
 mod failures;
 mod follow;
+mod plan;
 mod rehearse;
 mod run;
 mod serve;
@@ -35,6 +38,9 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Retry(args) => control::go_on(&desk, output, "retry", args).await,
         Verb::Failures(args) => failures::failures(&desk, output, args).await,
         Verb::Check(args) => check::check(&desk, output, args).await,
+        Verb::Doctor(args) => doctor::doctor(&desk, output, args).await,
+        Verb::Compare(args) => compare::compare(&desk, output, args).await,
+        Verb::Plan(args) => plan::plan(&desk, output, args).await,
         Verb::Serve { roles } => serve::serve(desk.settings, &roles).await,
         Verb::Rehearse { port } => rehearse::rehearse(output, port).await,
     }
