@@ -29,6 +29,9 @@ pub struct PlanReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedPhase {
     pub phase: u32,
+    /// As the file names it, where it does.
+    #[serde(default)]
+    pub name: Option<String>,
     pub objects: Vec<PlannedObject>,
 }
 

@@ -210,7 +210,7 @@ async fn a_host_that_is_not_there_pauses() {
 async fn a_host_that_speaks_no_tls_pauses_at_once() {
     let org = RehearsalOrg::start(Settings::default()).await.unwrap();
     let settings = SalesforceSettings {
-        instance_url: org.url().replace("http:", "https:"),
+        instance_url: Some(org.url().replace("http:", "https:")),
         access_token: Some(Secret::new("x")),
         ..settings(&org)
     };

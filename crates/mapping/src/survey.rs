@@ -68,7 +68,11 @@ impl Surveyed {
     fn of(field: &Field, source: &Schema, began: DateTime<Utc>) -> Result<Self, Failure> {
         let sql = field.expression();
         let mut expr = columns::parse(sql)?;
-        let columns = columns::resolve(&mut expr, source)?;
+        let mut columns = columns::resolve(&mut expr, source)?;
+        if let Field::AnyLookup(lookup) = field {
+            let mut which = columns::parse(&lookup.which)?;
+            columns.extend(columns::resolve(&mut which, source)?);
+        }
         let column = match &expr {
             Expr::Identifier(name) => Some(name.value.clone()),
             _ => None,

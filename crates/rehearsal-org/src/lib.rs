@@ -10,10 +10,12 @@ mod org;
 mod rest;
 mod schema;
 mod settings;
+mod soap;
 mod soql;
 mod store;
 mod values;
 mod write;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,6 +29,7 @@ use tokio::task::JoinHandle;
 
 pub use error::Error;
 pub use faults::{CallFault, Faults};
+pub use org::USERNAME;
 pub use schema::{FieldKind, FieldSchema, ObjectSchema, OnDelete, RecordTypeSchema, Schema};
 pub use settings::{Pace, Settings};
 
@@ -52,17 +55,18 @@ impl RehearsalOrg {
     /// When the port can't be had, the schema contradicts itself, or the token has characters that no header takes.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let catalogue = Catalogue::compile(&settings.schema)?;
-        let token = match settings.access_token {
+        let token = match &settings.access_token {
             Some(token) => {
                 let valid = |c: char| c.is_ascii_alphanumeric() || "!._-".contains(c);
                 if token.is_empty() || !token.chars().all(valid) {
                     let message = "an access token is made of letters, digits and ! . _ -";
                     return Err(Error::Settings(message.to_owned()));
                 }
-                token
+                token.clone()
             }
             None => auth::new_token(&catalogue.id_text(catalogue.organization)),
         };
+        let auth = auth::Auth::new(token, &settings)?;
         let port = settings.port;
         let bind = |source| Error::Bind { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
@@ -75,7 +79,6 @@ impl RehearsalOrg {
                 tracing::debug!(%error, "no TCP_NODELAY on a connection");
             }
         });
-        let auth = auth::Auth::new(token, settings.client_id, settings.client_secret);
         let org = Arc::new(Org::new(
             catalogue,
             auth,
@@ -121,6 +124,16 @@ impl RehearsalOrg {
     /// The secret of the connected app.
     pub fn client_secret(&self) -> &str {
         &self.org.auth.client_secret
+    }
+
+    /// The password of [`USERNAME`].
+    pub fn password(&self) -> &str {
+        &self.org.auth.password
+    }
+
+    /// The token that gives new access tokens.
+    pub fn refresh_token(&self) -> &str {
+        &self.org.auth.refresh_token
     }
 
     /// Calls under `/services/data/vXX.X` so far, refused ones included.

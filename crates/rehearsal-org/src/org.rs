@@ -17,7 +17,8 @@ use crate::store::{Row, Store};
 use crate::values::moment::now;
 use crate::values::parse::parse;
 
-pub(crate) const USERNAME: &str = "rehearsal@stevedore.invalid";
+/// The one user's name, for logins.
+pub const USERNAME: &str = "rehearsal@stevedore.invalid";
 pub(crate) const EMAIL: &str = "rehearsal@example.com";
 
 pub(crate) struct Org {

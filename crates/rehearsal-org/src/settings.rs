@@ -16,10 +16,17 @@ pub struct Settings {
     /// A token that is valid without OAuth and does not expire; made at random when absent. Letters, digits and
     /// `!._` only; clients of the platform expect the form `00D…!…`.
     pub access_token: Option<String>,
-    /// The key of the connected app for client credentials.
+    /// The key of the connected app.
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// The password of the user [`USERNAME`](crate::USERNAME), its security token included.
+    pub password: String,
+    /// A refresh token that is valid until it is revoked.
+    pub refresh_token: String,
+    /// The PEM text of an RSA public key or certificate: who signs in by JWT must hold its private key. Without it,
+    /// signatures are not looked at.
+    pub jwt_key: Option<String>,
     /// How long jobs stay in each state.
     pub pace: Pace,
     /// Decides the order of rows in result files.
@@ -63,6 +70,9 @@ impl Default for Settings {
             access_token: None,
             client_id: "stevedore-rehearsal".to_owned(),
             client_secret: random_text(32),
+            password: random_text(24),
+            refresh_token: random_text(64),
+            jwt_key: None,
             pace: Pace::default(),
             seed: 0,
             schema: Schema::standard(),
@@ -78,6 +88,9 @@ impl fmt::Debug for Settings {
             .field("access_token", &self.access_token.as_ref().map(|_| "…"))
             .field("client_id", &self.client_id)
             .field("client_secret", &"…")
+            .field("password", &"…")
+            .field("refresh_token", &"…")
+            .field("jwt_key", &self.jwt_key.as_ref().map(|_| "…"))
             .field("pace", &self.pace)
             .field("seed", &self.seed)
             .finish_non_exhaustive()

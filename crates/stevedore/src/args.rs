@@ -77,6 +77,9 @@ pub(crate) struct RunArgs {
     /// Only this object; may be repeated.
     #[arg(long, value_name = "OBJECT")]
     pub(crate) only: Vec<String>,
+    /// Only the objects of this phase of the file; may be repeated.
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Vec<String>,
     /// Another address for a connection of the file; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = connection)]
     pub(crate) connection: Vec<(String, String)>,
@@ -93,6 +96,9 @@ pub(crate) struct LookArgs {
     /// Only this object; may be repeated.
     #[arg(long, value_name = "OBJECT")]
     pub(crate) only: Vec<String>,
+    /// Only the objects of this phase of the file; may be repeated.
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Vec<String>,
     /// Another address for a connection of the file; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = connection)]
     pub(crate) connection: Vec<(String, String)>,

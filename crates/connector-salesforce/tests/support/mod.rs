@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod script;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,11 +49,8 @@ pub async fn by_app(org: &RehearsalOrg) -> Arc<dyn Target> {
 
 pub fn settings(org: &RehearsalOrg) -> SalesforceSettings {
     SalesforceSettings {
-        instance_url: org.url(),
-        access_token: None,
-        client_id: None,
-        client_secret: None,
-        api_version: "66.0".to_owned(),
+        instance_url: Some(org.url()),
+        ..SalesforceSettings::default()
     }
 }
 

@@ -5,6 +5,7 @@ mod fields;
 mod values;
 
 use std::collections::BTreeSet;
+use std::iter::once;
 
 use api::{CompareReport, ComparedColumn, ComparedObject, LookedAt, StartRun, UnfilledField};
 use arrow::array::RecordBatch;
@@ -12,7 +13,7 @@ use chrono::Utc;
 use connector::{Source, SourceObject, Target, TargetObject};
 use connectors::Connections;
 use mapping::Surveyed;
-use model::migration::{Field, Migration, Object, Operation};
+use model::migration::{Field, Migration, Object, Operation, SHARED};
 use model::{Failure, Finding};
 use record::meta;
 
@@ -31,7 +32,8 @@ pub(crate) async fn compare(
     let target = connections.target(&migration).await?;
     let mut objects = Vec::new();
     for object in &migration.objects {
-        if preflight::wanted(request, &object.name) {
+        // What a second pass fills, its object has.
+        if object.second_pass_of.is_none() && preflight::wanted(&migration, request, object) {
             let comparison = Comparison {
                 migration: &migration,
                 object,
@@ -77,7 +79,7 @@ impl Comparison<'_> {
         let Some(read) = read else {
             return Ok(compared);
         };
-        let fields = self.fields(&read);
+        let fields = self.fields(&read, written.as_ref());
         let listed: Vec<(&str, &Field)> = fields
             .iter()
             .map(|(name, field)| (name.as_str(), field))
@@ -108,22 +110,39 @@ impl Comparison<'_> {
         Ok(compared)
     }
 
-    /// The file's fields, or the columns as they are carried over.
-    fn fields(&self, read: &SourceObject) -> Vec<(String, Field)> {
-        if let Some(fields) = &self.object.fields {
-            return fields
-                .iter()
-                .map(|(name, field)| (name.clone(), field.clone()))
-                .collect();
+    /// The file's fields, those of a second pass included; the columns that are carried over by their names among them.
+    fn fields(&self, read: &SourceObject, written: Option<&TargetObject>) -> Vec<(String, Field)> {
+        let object = self.object;
+        let seconds = self.migration.objects.iter();
+        let second = seconds.filter(|of| of.second_pass_of.as_ref() == Some(&object.name));
+        let mut fields: Vec<(String, Field)> = Vec::new();
+        for (name, field) in once(object)
+            .chain(second)
+            .flat_map(|of| of.fields.iter().flatten())
+        {
+            if name != SHARED && !fields.iter().any(|(known, _)| known == name) {
+                fields.push((name.clone(), field.clone()));
+            }
         }
-        read.schema
-            .fields()
-            .iter()
-            .map(|column| {
-                let quoted = format!("\"{}\"", column.name().replace('"', "\"\""));
-                (column.name().clone(), Field::Expression(quoted))
-            })
-            .collect()
+        let listed = object.fields.as_ref();
+        let shares = listed.is_some_and(|fields| fields.contains_key(SHARED));
+        if listed.is_some() && !shares {
+            return fields;
+        }
+        for column in read.schema.fields() {
+            let name = column.name();
+            let there = written.and_then(|written| written.field(name));
+            let taken = there.is_some_and(|field| {
+                fields
+                    .iter()
+                    .any(|(known, _)| known.eq_ignore_ascii_case(&field.name))
+            });
+            if !taken && (there.is_some_and(|field| field.createable) || !shares) {
+                let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+                fields.push((name.clone(), Field::Expression(quoted)));
+            }
+        }
+        fields
     }
 
     fn unused(&self, read: &SourceObject, filled: &[Filled<'_>]) -> Vec<ComparedColumn> {

@@ -4,7 +4,7 @@
 use api::{DoctorReport, StartRun};
 use connector::{Intent, Source, Target, Writing};
 use connectors::Connections;
-use model::migration::{Migration, Object};
+use model::migration::{Migration, Object, SHARED};
 use model::{Failure, Finding};
 
 use super::{disk, rows};
@@ -21,7 +21,8 @@ pub(crate) async fn doctor(
     let objects: Vec<&Object> = migration
         .objects
         .iter()
-        .filter(|object| preflight::wanted(request, &object.name))
+        .filter(|object| object.second_pass_of.is_none())
+        .filter(|object| preflight::wanted(&migration, request, object))
         .collect();
     let mut findings = Vec::new();
     let mut intents: Vec<Intent> = objects
@@ -104,7 +105,14 @@ async fn look_at_source(source: &dyn Source, object: &Object, intent: &mut Inten
 }
 
 fn intent(migration: &Migration, object: &Object) -> Intent {
-    let fields = object.fields.iter().flatten().map(|(name, _)| name.clone());
+    // What a second pass fills, its object has.
+    let of_object =
+        |of: &&Object| of.name == object.name || of.second_pass_of.as_ref() == Some(&object.name);
+    let fields = migration.objects.iter().filter(of_object);
+    let fields = fields.flat_map(|of| of.fields.iter().flatten());
+    let fields = fields
+        .map(|(name, _)| name.clone())
+        .filter(|name| name != SHARED);
     let stamps = migration.stamp.keys().cloned();
     Intent {
         object: object.name.clone(),

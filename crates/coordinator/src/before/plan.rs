@@ -11,7 +11,7 @@ use chrono::Utc;
 use connector::{Jobs, Source, Target, Writing};
 use connectors::Connections;
 use mapping::{Duplicates, Mapper, Spec};
-use model::migration::{Migration, Object, Operation};
+use model::migration::{Migration, Object, Operation, phases};
 use model::{Failure, RunId};
 use service::Line;
 
@@ -43,26 +43,31 @@ pub(crate) async fn plan(
         measured,
         count: query.count,
     };
-    let mut phases: Vec<PlannedPhase> = Vec::new();
+    let order = phases(&prepared.migration)?;
+    let mut planned_phases: Vec<PlannedPhase> = Vec::new();
     for object in &prepared.objects {
         let planned = planner
             .object(object)
             .await
             .map_err(|failure| failure.object(&object.name).file(&request.file_name))?;
-        match phases.last_mut() {
+        match planned_phases.last_mut() {
             Some(last) if last.phase == object.phase => last.objects.push(planned),
-            _ => phases.push(PlannedPhase {
-                phase: object.phase,
-                objects: vec![planned],
-            }),
+            _ => {
+                let of_file = order.iter().find(|of| of.objects.contains(&object.name));
+                planned_phases.push(PlannedPhase {
+                    phase: object.phase,
+                    name: of_file.and_then(|of| of.name.clone()),
+                    objects: vec![planned],
+                });
+            }
         }
     }
     Ok(PlanReport {
-        totals: totals(&phases),
+        totals: totals(&planned_phases),
         source: prepared.migration.source.clone(),
         target: prepared.migration.target.clone(),
         migration: prepared.migration.migration,
-        phases,
+        phases: planned_phases,
     })
 }
 
@@ -235,16 +240,13 @@ impl Planner<'_> {
 }
 
 fn lookups(object: &Object) -> Vec<PlannedLookup> {
-    object
-        .fields
-        .iter()
-        .flatten()
-        .filter_map(|(field, how)| {
-            let lookup = how.lookup()?;
-            Some(PlannedLookup {
+    let fields = object.fields.iter().flatten();
+    fields
+        .flat_map(|(field, how)| {
+            how.parents().iter().map(|parent| PlannedLookup {
                 field: field.clone(),
-                parent: lookup.lookup.clone(),
-                by: lookup.by.clone(),
+                parent: parent.clone(),
+                by: how.expression().to_owned(),
             })
         })
         .collect()

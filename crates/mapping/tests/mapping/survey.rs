@@ -39,6 +39,7 @@ fn columns_are_told_in_the_sources_spelling() {
     let lookup = of(&Field::Lookup(Lookup {
         lookup: "parents".to_owned(),
         by: "id".to_owned(),
+        second_pass: false,
     }));
     assert_eq!(lookup.unwrap().columns, ["id"]);
     let failure = of(&expression("nmae")).err().expect("no such column");

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::classic::ClassicJobs;
+use super::query::QueryJobs;
 use super::table::Table;
 use crate::ids::{RecordId, id_text, parse_id};
 use crate::values::moment::now;
@@ -41,7 +43,7 @@ impl State {
         matches!(self, Self::JobComplete | Self::Failed | Self::Aborted)
     }
 
-    fn may_become(self, next: Self) -> bool {
+    pub(super) fn may_become(self, next: Self) -> bool {
         match next {
             Self::Open => false,
             Self::UploadComplete => self == Self::Open,
@@ -80,6 +82,16 @@ pub(super) enum RowOutcome {
     Created(RecordId),
     Updated(RecordId),
     Failed(Box<str>),
+}
+
+/// The id of the job with this number.
+pub(super) fn job_id(number: u64) -> String {
+    id_text(PREFIX, number)
+}
+
+/// The number in a job's id.
+pub(super) fn job_number(id: &str) -> Option<u64> {
+    parse_id(id).filter(|id| id.prefix == PREFIX)?.serial
 }
 
 pub(super) struct Job {
@@ -140,6 +152,8 @@ impl Progress {
 #[derive(Default)]
 pub(crate) struct Jobs {
     jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
+    pub(crate) queries: QueryJobs,
+    pub(super) classic: ClassicJobs,
     last: AtomicU64,
     batches: AtomicU64,
 }
@@ -149,12 +163,17 @@ impl Jobs {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A number no job has had, of any kind.
+    pub(super) fn next_number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(super) fn create(&self, spec: Spec) -> Arc<Job> {
-        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.next_number();
         let created = now();
         let job = Arc::new(Job {
             number,
-            id: id_text(PREFIX, number),
+            id: job_id(number),
             spec,
             created,
             progress: Mutex::new(Progress {
@@ -176,8 +195,7 @@ impl Jobs {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Arc<Job>> {
-        let id = parse_id(id).filter(|id| id.prefix == PREFIX)?;
-        self.jobs().get(&id.serial?).cloned()
+        self.jobs().get(&job_number(id)?).cloned()
     }
 
     pub(super) fn remove(&self, job: &Job) {

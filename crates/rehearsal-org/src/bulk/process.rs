@@ -1,11 +1,14 @@
 //! Works through a job in the background: states at the org's pace, rows in chunks of 200, each chunk one
 //! transaction. An abort takes hold between chunks; what was written stays.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use super::csv::Fields;
-use super::job::{Job, RowOutcome, State, Upload};
+use super::job::{Job, RowOutcome, Spec, State, Upload};
 use super::table::Table;
 use crate::errors::bulk_text;
 use crate::org::Org;
@@ -26,9 +29,10 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
     let Some(table) = prepare(&org, &job).await else {
         return;
     };
+    let in_progress = || job.state() == State::InProgress;
     let mut from = 0;
     while from < table.len() {
-        wait_while_held(&org, &job, from).await;
+        wait_while_held(&org, &job.wake, in_progress, from).await;
         let to = (from + CHUNK).min(table.len());
         if failing_after.is_some_and(|rows| from >= rows) {
             fail(
@@ -46,7 +50,7 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
             let started = Instant::now();
             let work = {
                 let (job, table) = (Arc::clone(&job), Arc::clone(&table));
-                org.blocking(move |org| chunk(org, &job, &table, from..to))
+                org.blocking(move |org| chunk(org, &job.spec, &table, from..to))
             };
             match work.await {
                 Ok(outcomes) => record(&job, from, outcomes, started),
@@ -65,7 +69,7 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
             "InternalServerError : The job could not be completed after several retries".to_owned(),
         );
     }
-    wait_while_held(&org, &job, table.len()).await;
+    wait_while_held(&org, &job.wake, in_progress, table.len()).await;
     tokio::time::sleep(org.pace().finishing).await;
     job.progress().enter(State::JobComplete);
 }
@@ -77,16 +81,22 @@ fn fail(job: &Job, message: String) {
     }
 }
 
-async fn wait_while_held(org: &Org, job: &Job, done: usize) {
+/// Stands still while a fault says so and the job goes on.
+pub(super) async fn wait_while_held(
+    org: &Org,
+    wake: &Notify,
+    in_progress: impl Fn() -> bool,
+    done: usize,
+) {
     let mut hold = org.faults.hold();
     loop {
         let held = hold.borrow_and_update().is_some_and(|rows| done >= rows);
-        if !held || job.state() != State::InProgress {
+        if !held || !in_progress() {
             return;
         }
         tokio::select! {
             changed = hold.changed() => if changed.is_err() { return },
-            () = job.wake.notified() => {}
+            () = wake.notified() => {}
         }
     }
 }
@@ -123,71 +133,70 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
     }
 }
 
-fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
+fn record(job: &Job, from: usize, outcomes: Vec<Outcome>, started: Instant) {
     let mut progress = job.progress();
     progress.processed += outcomes.len();
-    progress.failed += outcomes
-        .iter()
-        .filter(|o| matches!(o, RowOutcome::Failed(_)))
-        .count();
+    progress.failed += outcomes.iter().filter(|o| o.is_err()).count();
     progress.busy += started.elapsed();
     progress.modified = now();
     for (place, outcome) in outcomes.into_iter().enumerate() {
-        progress.outcomes[from + place] = outcome;
-    }
-}
-
-fn chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<RowOutcome> {
-    let locks = org.faults.take_locks(rows.len());
-    let outcomes = match job.spec.operation {
-        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, rows, locks),
-        _ => save_chunk(org, job, table, rows, locks),
-    };
-    outcomes
-        .into_iter()
-        .map(|outcome| match outcome {
+        progress.outcomes[from + place] = match outcome {
             Ok(saved) if saved.created => RowOutcome::Created(saved.id),
             Ok(saved) => RowOutcome::Updated(saved.id),
             Err(errors) => RowOutcome::Failed(bulk_text(&errors).into_boxed_str()),
-        })
-        .collect()
+        };
+    }
 }
 
-fn save_chunk(
-    org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
-    let object = org.catalogue.at(job.spec.object);
+/// Writes one chunk of an upload's rows, in one transaction.
+pub(super) fn chunk(org: &Org, spec: &Spec, table: &Table, rows: Range<usize>) -> Vec<Outcome> {
     let mut fields = Fields::default();
+    if let Operation::Delete | Operation::HardDelete = spec.operation {
+        let ids = rows.map(|row| {
+            table.fields(row, &mut fields);
+            fields.get(0).unwrap_or_default().to_owned()
+        });
+        return delete_chunk(org, spec, ids.collect());
+    }
+    save_chunk(org, spec, rows, |reader, row| {
+        table.fields(row, &mut fields);
+        let mut draft = reader.start(table.columns.len());
+        for (column, text) in table.columns.iter().zip(fields.iter()) {
+            match text {
+                "" => {}
+                "#N/A" => reader.take(&mut draft, column, Sent::Clear),
+                text => reader.take(&mut draft, column, Sent::Text(text)),
+            }
+        }
+        reader.finish(&mut draft);
+        draft
+    })
+}
+
+/// Writes what `read` makes of each of these.
+pub(super) fn save_chunk<T>(
+    org: &Org,
+    spec: &Spec,
+    rows: impl ExactSizeIterator<Item = T>,
+    mut read: impl FnMut(&Reader<'_>, T) -> Draft,
+) -> Vec<Outcome> {
+    let locks = org.faults.take_locks(rows.len());
+    let object = org.catalogue.at(spec.object);
     let mut store = org.write();
     let reader = Reader {
         catalogue: &org.catalogue,
         store: &store,
         object,
-        operation: job.spec.operation,
+        operation: spec.operation,
     };
-    let drafts = rows
-        .enumerate()
-        .map(|(place, row)| {
-            table.fields(row, &mut fields);
-            let mut draft = reader.start(table.columns.len());
-            for (column, text) in table.columns.iter().zip(fields.iter()) {
-                match text {
-                    "" => {}
-                    "#N/A" => reader.take(&mut draft, column, Sent::Clear),
-                    text => reader.take(&mut draft, column, Sent::Text(text)),
-                }
-            }
-            reader.finish(&mut draft);
-            if place < locks {
-                lock(org, &mut draft);
-            }
-            draft
-        })
-        .collect();
+    let drafts = rows.enumerate().map(|(place, row)| {
+        let mut draft = read(&reader, row);
+        if place < locks {
+            lock(org, &mut draft);
+        }
+        draft
+    });
+    let drafts = drafts.collect();
     save(&org.catalogue, &mut store, object, drafts, now(), None)
 }
 
@@ -201,28 +210,17 @@ fn lock(org: &Org, draft: &mut Draft) {
     draft.errors.insert(0, locked(&id).unreadable());
 }
 
-fn delete_chunk(
-    org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
-    let object = org.catalogue.at(job.spec.object);
-    let hard = job.spec.operation == Operation::HardDelete;
-    let mut fields = Fields::default();
-    let ids: Vec<String> = rows
-        .map(|row| {
-            table.fields(row, &mut fields);
-            fields.get(0).unwrap_or_default().to_owned()
-        })
-        .collect();
+/// Deletes the records with these ids.
+pub(super) fn delete_chunk(org: &Org, spec: &Spec, ids: Vec<String>) -> Vec<Outcome> {
+    let locks = org.faults.take_locks(ids.len());
+    let object = org.catalogue.at(spec.object);
+    let hard = spec.operation == Operation::HardDelete;
     let (held, free) = ids.split_at(locks);
     let free: Vec<&str> = free.iter().map(String::as_str).collect();
     let refused = held.iter().map(|id| -> Outcome { Err(vec![locked(id)]) });
     let mut store = org.write();
     let mut outcomes: Vec<Outcome> = refused.collect();
-    outcomes.extend(delete::delete(
+    let (deleted, _) = delete::delete(
         &org.catalogue,
         &mut store,
         Some(object),
@@ -230,6 +228,7 @@ fn delete_chunk(
         hard,
         false,
         now(),
-    ));
+    );
+    outcomes.extend(deleted);
     outcomes
 }

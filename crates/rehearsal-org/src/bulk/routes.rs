@@ -9,7 +9,7 @@ use super::info::{Detail, info};
 use super::job::{Job, State, Upload};
 use super::process::drive;
 use super::results::{File, results};
-use super::{create, upload};
+use super::{create, multipart, upload};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::rest::Reply;
@@ -45,6 +45,20 @@ pub(crate) async fn answer(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<
 
 async fn start(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
     let version = call.version.clone();
+    if let Some(boundary) = multipart::boundary(&call.headers) {
+        let body = call.bytes(multipart::MOST).await?;
+        let parts = multipart::read(&body, &boundary)?;
+        let spec = create::spec(&org.catalogue, &version, parts.job)?;
+        let job = org.jobs.create(spec);
+        {
+            let mut progress = job.progress();
+            progress.upload = Upload::Done(parts.content.to_vec());
+            progress.enter(State::UploadComplete);
+        }
+        let reply = Reply::json(&info(org, &job, Detail::Created));
+        org.spawn(drive(Arc::clone(org), job));
+        return Ok(reply);
+    }
     let body = call.bytes(MOST_JSON).await?;
     let spec = create::spec(&org.catalogue, &version, &body)?;
     let job = org.jobs.create(spec);

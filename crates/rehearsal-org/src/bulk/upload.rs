@@ -55,7 +55,7 @@ pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
         job,
         finished: false,
     };
-    let data = collect(&call.headers, call.body).await?;
+    let data = collect(&call.headers, call.body, MOST).await?;
     let mut progress = job.progress();
     if progress.state != State::Open {
         let message = format!("Job became {} during the upload", progress.state.name());
@@ -84,7 +84,12 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+/// Reads a body of at most this many bytes, unpacked if it is packed.
+pub(super) async fn collect(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Vec<u8>, ApiError> {
     let too_large = || {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -103,7 +108,7 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
     let length = text(header::CONTENT_LENGTH)
         .and_then(|l| l.parse::<usize>().ok())
         .unwrap_or_default();
-    if length > MOST {
+    if length > most {
         return Err(too_large());
     }
     let mut pieces = body.into_data_stream();
@@ -111,7 +116,7 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
         let mut data = Vec::with_capacity(length);
         while let Some(piece) = pieces.next().await {
             data.extend_from_slice(&piece.map_err(|_| broken())?);
-            if data.len() > MOST {
+            if data.len() > most {
                 return Err(too_large());
             }
         }
@@ -122,7 +127,7 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
         decoder
             .write_all(&piece.map_err(|_| broken())?)
             .map_err(|_| broken())?;
-        if decoder.get_ref().len() > MOST {
+        if decoder.get_ref().len() > most {
             return Err(too_large());
         }
     }

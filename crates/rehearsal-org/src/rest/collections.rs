@@ -15,6 +15,7 @@ use crate::store::output::write_record;
 use crate::values::moment::now;
 use crate::write::delete;
 use crate::write::draft::{Draft, Reader};
+use crate::write::journal::Journal;
 use crate::write::save::{Undo, roll_back, save};
 use crate::write::{CHUNK, Operation, Outcome};
 
@@ -39,6 +40,7 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
     } else {
         Operation::Update
     };
+    let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
         let mut runs: Vec<(&Object, Vec<Map<String, Json>>)> = Vec::new();
@@ -59,7 +61,13 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
             .into_iter()
             .map(|(object, run)| (object, operation, run))
             .collect();
-        Ok(Reply::json(&write_runs(org, &runs, all_or_none, false)))
+        Ok(Reply::json(&write_runs(
+            org,
+            &runs,
+            all_or_none,
+            false,
+            journal.as_deref(),
+        )))
     })
     .await?
 }
@@ -85,6 +93,7 @@ pub(super) async fn upsert(
             ApiError::new(axum::http::StatusCode::NOT_FOUND, "NOT_FOUND", message)
         })?;
     let object = described.index;
+    let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
         let object = org.catalogue.at(object);
@@ -97,7 +106,13 @@ pub(super) async fn upsert(
             }
         }
         let runs = [(object, Operation::Upsert(key), records)];
-        Ok(Reply::json(&write_runs(org, &runs, all_or_none, true)))
+        Ok(Reply::json(&write_runs(
+            org,
+            &runs,
+            all_or_none,
+            true,
+            journal.as_deref(),
+        )))
     })
     .await?
 }
@@ -175,10 +190,11 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
         return Err(too_many());
     }
     let all_or_none = call.flag("allOrNone");
+    let journal = call.journal.clone();
     org.blocking(move |org| {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut store = org.write();
-        let mut outcomes = delete::delete(
+        let (mut outcomes, undo) = delete::delete(
             &org.catalogue,
             &mut store,
             None,
@@ -187,6 +203,9 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
             all_or_none,
             now(),
         );
+        if let Some(journal) = journal {
+            journal.add(undo);
+        }
         if all_or_none {
             fail_all(&mut outcomes);
         }
@@ -237,7 +256,13 @@ fn typed<'a>(org: &'a Org, record: &Map<String, Json>) -> Result<&'a Object, Api
 
 type Run<'a> = (&'a Object, Operation, Vec<Map<String, Json>>);
 
-fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool) -> Vec<Json> {
+fn write_runs(
+    org: &Org,
+    runs: &[Run<'_>],
+    all_or_none: bool,
+    with_created: bool,
+    journal: Option<&Journal>,
+) -> Vec<Json> {
     let mut store = org.write();
     let mut undo: Vec<Undo> = Vec::new();
     let mut outcomes = Vec::new();
@@ -272,6 +297,8 @@ fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool
     }
     if all_or_none && fail_all(&mut outcomes) {
         roll_back(&org.catalogue, &mut store, undo);
+    } else if let Some(journal) = journal {
+        journal.add(undo);
     }
     drop(store);
     shown(org, &outcomes, with_created)

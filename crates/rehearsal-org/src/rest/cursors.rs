@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ids::{RecordId, id_text, parse_id};
-use crate::soql::path::Shape;
+use crate::soql::shape::Shape;
 
 const PREFIX: [u8; 3] = *b"01g";
 /// Each holds eight bytes per record.
@@ -13,7 +13,7 @@ const MOST: usize = 50;
 pub(crate) struct Cursor {
     number: u64,
     pub(crate) ids: Vec<RecordId>,
-    pub(crate) shape: Shape,
+    pub(crate) shape: Arc<Shape>,
 }
 
 impl Cursor {
@@ -33,7 +33,7 @@ impl Cursors {
     pub(crate) fn open_if_paged(
         &self,
         ids: Vec<RecordId>,
-        shape: Shape,
+        shape: Arc<Shape>,
         page: usize,
     ) -> Arc<Cursor> {
         if ids.len() <= page {

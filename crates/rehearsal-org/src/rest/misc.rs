@@ -52,7 +52,7 @@ pub(super) fn limits(org: &Org, call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::json(&json!({
         "DailyApiRequests": limit(DAILY_CALLS, org.calls()),
         "DailyBulkApiBatches": limit(15_000, batches),
-        "DailyBulkV2QueryJobs": limit(10_000, 0),
+        "DailyBulkV2QueryJobs": limit(10_000, org.jobs.queries.started()),
         "DailyBulkV2QueryFileStorageMB": limit(976_562, 0),
         "DataStorageMB": limit(100_000, 0),
         "FileStorageMB": limit(100_000, 0),

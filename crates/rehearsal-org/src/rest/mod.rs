@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 mod collections;
+mod composite;
 pub(crate) mod cursors;
 mod describe;
 mod misc;

@@ -15,9 +15,11 @@ use crate::errors::ApiError;
 /// Smaller bodies are not worth compressing, larger ones not the time it takes between two programs of one machine.
 const COMPRESSED: std::ops::Range<usize> = 1024..256 * 1024;
 
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
 pub(crate) struct Reply {
     status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Headers,
     content: Content,
 }
 
@@ -57,6 +59,25 @@ impl Reply {
         Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
     }
 
+    /// JSON whose content type says nothing of letters: clients of Bulk API 1.0 compare it as a whole.
+    pub(crate) fn bare_json(status: StatusCode, body: String) -> Self {
+        Self::new(status, Content::Whole("application/json", body.into()))
+    }
+
+    /// CSV that is there already.
+    pub(crate) fn whole_csv(body: String) -> Self {
+        Self::new(StatusCode::OK, Content::Whole(CSV, body.into()))
+    }
+
+    /// XML in UTF-8, of this kind: `text/xml` or `application/xml`.
+    pub(crate) fn xml(status: StatusCode, kind: &'static str, body: String) -> Self {
+        let content_type = match kind {
+            "text/xml" => "text/xml; charset=UTF-8",
+            _ => "application/xml; charset=UTF-8",
+        };
+        Self::new(status, Content::Whole(content_type, body.into()))
+    }
+
     pub(crate) fn html(status: StatusCode, body: &'static str) -> Self {
         Self::new(
             status,
@@ -66,10 +87,18 @@ impl Reply {
 
     /// CSV made piece by piece while it is sent.
     pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
+        Self::pieces(CSV, pieces)
+    }
+
+    /// A body made piece by piece while it is sent.
+    pub(crate) fn pieces(
+        content_type: &'static str,
+        pieces: impl Iterator<Item = String> + Send + 'static,
+    ) -> Self {
         let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
         Self::new(
             StatusCode::OK,
-            Content::Pieces(CSV, Body::from_stream(pieces)),
+            Content::Pieces(content_type, Body::from_stream(pieces)),
         )
     }
 
@@ -78,6 +107,16 @@ impl Reply {
             self.headers.push((HeaderName::from_static(name), value));
         }
         self
+    }
+
+    /// Status, headers and body, for an answer inside another; `None` for one that is written while it is sent.
+    pub(crate) fn into_whole(self) -> Option<(StatusCode, Headers, Bytes)> {
+        let body = match self.content {
+            Content::Empty => Bytes::new(),
+            Content::Whole(_, bytes) => bytes,
+            Content::Pieces(..) => return None,
+        };
+        Some((self.status, self.headers, body))
     }
 
     pub(crate) fn finish(self, asked: &HeaderMap) -> Response<Body> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::children::{ChildRelationship, relationships};
 use super::{FieldKind, FieldSchema, RecordTypeSchema, Schema, compile, system};
 use crate::error::Error;
 use crate::ids::{ParsedId, RecordId, id_text, parse_id, write_id};
@@ -39,6 +40,7 @@ pub(crate) struct Object {
     pub(crate) record_types: Vec<(RecordTypeSchema, RecordId)>,
     /// References to this object: (object, field).
     pub(crate) children: Vec<(u16, u16)>,
+    pub(crate) child_relationships: Vec<ChildRelationship>,
 }
 
 /// Where a field's value comes from.
@@ -120,6 +122,13 @@ impl Object {
         self.by_relationship
             .get(&name.to_ascii_lowercase())
             .copied()
+    }
+
+    /// The children that are asked for by this name.
+    pub(crate) fn children_named(&self, name: &str) -> Option<&ChildRelationship> {
+        self.child_relationships
+            .iter()
+            .find(|c| c.name.eq_ignore_ascii_case(name))
     }
 
     pub(crate) fn at(&self, field: u16) -> &Field {
@@ -242,6 +251,14 @@ impl Catalogue {
             self.objects[usize::from(parent)]
                 .children
                 .push((child, field));
+        }
+        let named: Vec<_> = self
+            .objects
+            .iter()
+            .map(|object| relationships(&self.objects, &object.children))
+            .collect();
+        for (object, named) in self.objects.iter_mut().zip(named) {
+            object.child_relationships = named;
         }
     }
 

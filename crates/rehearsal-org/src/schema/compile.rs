@@ -101,6 +101,7 @@ pub(super) fn object(
         defaults: Vec::new(),
         record_types,
         children: Vec::new(),
+        child_relationships: Vec::new(),
     })
 }
 

@@ -67,7 +67,11 @@ pub(crate) fn describe(catalogue: &Catalogue, object: &Object, version: &str) ->
     let children: Vec<Json> = object
         .children
         .iter()
-        .map(|(o, f)| child(catalogue, *o, *f))
+        .map(|(o, f)| {
+            let named = &object.child_relationships;
+            let named = named.iter().find(|c| (c.object, c.field) == (*o, *f));
+            child(catalogue, *o, *f, named.map(|c| c.name.as_str()))
+        })
         .collect();
     let mut whole = entry(object, version);
     let more = json!({
@@ -95,7 +99,7 @@ pub(crate) fn describe(catalogue: &Catalogue, object: &Object, version: &str) ->
     whole
 }
 
-fn child(catalogue: &Catalogue, object: u16, field: u16) -> Json {
+fn child(catalogue: &Catalogue, object: u16, field: u16, name: Option<&str>) -> Json {
     let object = catalogue.at(object);
     let field = object.at(field);
     json!({
@@ -105,8 +109,7 @@ fn child(catalogue: &Catalogue, object: u16, field: u16) -> Json {
         "field": field.name(),
         "junctionIdListNames": [],
         "junctionReferenceTo": [],
-        // Child subqueries are not answered, so that none is named.
-        "relationshipName": null,
+        "relationshipName": name,
         "restrictedDelete": field.schema.on_delete == OnDelete::Restrict,
     })
 }

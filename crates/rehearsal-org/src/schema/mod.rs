@@ -2,6 +2,7 @@
 //! holds. [`Schema::standard`] is the default; `catalogue` is its compiled form.
 
 pub(crate) mod catalogue;
+pub(crate) mod children;
 mod compile;
 mod crm;
 pub(crate) mod describe;
@@ -150,6 +151,9 @@ pub struct FieldSchema {
     /// The name of a reference in paths and columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relationship: Option<String>,
+    /// For a reference: the name of its records in queries on the parent; the plural of its object when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child_relationship: Option<String>,
     /// For a reference: what deleting the parent does.
     #[serde(default)]
     pub on_delete: OnDelete,
@@ -253,6 +257,7 @@ impl FieldSchema {
             id_lookup: false,
             reference_to: Vec::new(),
             relationship: None,
+            child_relationship: None,
             on_delete: OnDelete::Clear,
             picklist: Vec::new(),
             restricted: false,
@@ -340,6 +345,13 @@ impl FieldSchema {
     #[must_use]
     pub fn id_lookup(mut self) -> Self {
         self.id_lookup = true;
+        self
+    }
+
+    /// Asked for by this name in queries on the parent.
+    #[must_use]
+    pub fn children(mut self, name: &str) -> Self {
+        self.child_relationship = Some(name.to_owned());
         self
     }
 

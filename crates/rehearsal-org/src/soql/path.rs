@@ -1,5 +1,4 @@
-//! Names in a query resolved against the schema: a field, or a field of a parent up to five references away; and
-//! the shape in which selected fields are written.
+//! Names in a query resolved against the schema: a field, or a field of a parent up to five references away.
 
 use std::borrow::Cow;
 
@@ -8,9 +7,7 @@ use super::ast::Name;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Field, Object};
 use crate::store::Store;
-use crate::store::output::{write_attributes, write_field};
 use crate::values::Value;
-use crate::values::output::write_text;
 
 /// A resolved name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +91,20 @@ impl Path {
         catalogue.at(object).at(field)
     }
 
+    /// The name as the schema spells it: `Account.Owner.Name`.
+    pub(super) fn name(&self, catalogue: &Catalogue, object: &Object) -> String {
+        let mut name = String::new();
+        let mut object = object;
+        for hop in &self.hops {
+            let reference = object.at(*hop);
+            name.push_str(reference.schema.relationship.as_deref().unwrap_or_default());
+            name.push('.');
+            object = catalogue.at(reference.references[0]);
+        }
+        name.push_str(self.field(catalogue).name());
+        name
+    }
+
     /// The value for a record; null where a reference on the way is.
     pub(super) fn value<'a>(
         &self,
@@ -112,101 +123,5 @@ impl Path {
             Some((_, field)) => store.value(catalogue, id, *field),
             None => Cow::Owned(Value::Null),
         }
-    }
-}
-
-/// Selected fields, those of one parent together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Shape {
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Field {
-        leaves: Vec<(u16, u16)>,
-        name: String,
-    },
-    Parent {
-        hop: u16,
-        name: String,
-        shape: Shape,
-    },
-}
-
-impl Shape {
-    /// Adds a field; `false` when it is there already.
-    pub(super) fn add(&mut self, catalogue: &Catalogue, object: &Object, path: &Path) -> bool {
-        let mut shape = self;
-        let mut object = object;
-        for hop in &path.hops {
-            let found = shape
-                .parts
-                .iter()
-                .position(|part| matches!(part, Part::Parent { hop: h, .. } if h == hop));
-            let place = found.unwrap_or_else(|| {
-                shape.parts.push(Part::Parent {
-                    hop: *hop,
-                    name: object
-                        .at(*hop)
-                        .schema
-                        .relationship
-                        .clone()
-                        .unwrap_or_default(),
-                    shape: Self::default(),
-                });
-                shape.parts.len() - 1
-            });
-            object = catalogue.at(object.at(*hop).references[0]);
-            // The part at `place` was just found or made as a parent.
-            let Part::Parent { shape: inner, .. } = &mut shape.parts[place] else {
-                return false;
-            };
-            shape = inner;
-        }
-        let part = Part::Field {
-            leaves: path.leaves.clone(),
-            name: path.field(catalogue).name().to_owned(),
-        };
-        let new = !shape.parts.contains(&part);
-        if new {
-            shape.parts.push(part);
-        }
-        new
-    }
-
-    /// Appends one record with its attributes.
-    pub(crate) fn write(
-        &self,
-        catalogue: &Catalogue,
-        store: &Store,
-        id: RecordId,
-        version: &str,
-        out: &mut String,
-    ) {
-        out.push('{');
-        write_attributes(catalogue, id, version, out);
-        for part in &self.parts {
-            out.push(',');
-            match part {
-                Part::Field { leaves, name } => {
-                    write_text(name, out);
-                    out.push(':');
-                    match leaves.iter().find(|(object, _)| *object == id.object) {
-                        Some((_, field)) => write_field(catalogue, store, id, *field, out),
-                        None => out.push_str("null"),
-                    }
-                }
-                Part::Parent { hop, name, shape } => {
-                    write_text(name, out);
-                    out.push(':');
-                    match store.value(catalogue, id, *hop).as_ref() {
-                        Value::Ref(parent) => shape.write(catalogue, store, *parent, version, out),
-                        _ => out.push_str("null"),
-                    }
-                }
-            }
-        }
-        out.push('}');
     }
 }

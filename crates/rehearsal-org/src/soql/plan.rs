@@ -3,10 +3,13 @@
 use super::QueryError;
 use super::aggregate::Grouping;
 use super::ast::{Expression, Query};
+use super::children::Children;
+use super::fields;
 use super::filter::{LeftType, Scope, Test, Values, compile, kind_name};
-use super::path::{Path, Shape};
+use super::path::Path;
 use super::run::members;
 use super::scalar::Scalar;
+use super::shape::Shape;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
 use crate::schema::catalogue::{Catalogue, Field, Object};
@@ -20,6 +23,8 @@ pub(super) struct Plan<'a> {
     pub(super) order: Vec<(Path, bool, bool)>,
     pub(super) limit: usize,
     pub(super) offset: usize,
+    /// Whether deleted records are looked at too.
+    pub(super) deleted: bool,
 }
 
 pub(super) enum Output {
@@ -89,12 +94,12 @@ impl Scope<Path> for Names<'_> {
     }
 }
 
-pub(super) fn plan<'a>(
+/// The object a query is about.
+pub(super) fn object<'a>(
     catalogue: &'a Catalogue,
-    store: &'a Store,
-    query: &'a Query,
-) -> Result<Plan<'a>, QueryError> {
-    let object = catalogue.object(&query.from.text).ok_or_else(|| {
+    query: &Query,
+) -> Result<&'a Object, QueryError> {
+    catalogue.object(&query.from.text).ok_or_else(|| {
         let text = format!(
             "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append \
              the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate \
@@ -102,7 +107,36 @@ pub(super) fn plan<'a>(
             query.from.text
         );
         QueryError::new("INVALID_TYPE", text).at(query.from.at)
-    })?;
+    })
+}
+
+pub(super) fn plan<'a>(
+    catalogue: &'a Catalogue,
+    store: &Store,
+    query: &Query,
+    deleted: bool,
+) -> Result<Plan<'a>, QueryError> {
+    plan_of(
+        catalogue,
+        store,
+        object(catalogue, query)?,
+        query,
+        deleted,
+        0,
+    )
+}
+
+/// Plans a query on this object, which is `depth` children away from the first.
+pub(super) fn plan_of<'a>(
+    catalogue: &'a Catalogue,
+    store: &Store,
+    object: &'a Object,
+    query: &Query,
+    deleted: bool,
+    depth: usize,
+) -> Result<Plan<'a>, QueryError> {
+    let query = fields::expand(object, query)?;
+    let query = query.as_ref();
     let mut names = Names {
         catalogue,
         store,
@@ -122,10 +156,14 @@ pub(super) fn plan<'a>(
     let output = if query.count_only {
         Output::Count
     } else if aggregates || !query.group_by.is_empty() {
+        if let Some((_, inner)) = query.children.first() {
+            let text = "only aggregate expressions and grouped fields can be selected with them";
+            return Err(QueryError::new("MALFORMED_QUERY", text).at(inner.from.at));
+        }
         Output::Groups(Box::new(Grouping::plan(&names, query)?))
     } else {
         order = self::order(&names, query)?;
-        Output::Records(shape(&names, query)?)
+        Output::Records(shape(&names, query, deleted, depth)?)
     };
     Ok(Plan {
         object,
@@ -134,12 +172,29 @@ pub(super) fn plan<'a>(
         order,
         limit: query.limit.unwrap_or(usize::MAX),
         offset: query.offset,
+        deleted,
     })
 }
 
-fn shape(names: &Names<'_>, query: &Query) -> Result<Shape, QueryError> {
+fn shape(
+    names: &Names<'_>,
+    query: &Query,
+    deleted: bool,
+    depth: usize,
+) -> Result<Shape, QueryError> {
     let mut shape = Shape::default();
-    for item in &query.select {
+    let mut inner = query.children.iter().peekable();
+    for place in 0..=query.select.len() {
+        while let Some((_, query)) = inner.next_if(|(before, _)| *before <= place) {
+            let children = Children::plan(names, query, deleted, depth)?;
+            shape.add_children(children, &query.from).map_err(|name| {
+                let text = format!("duplicate relationship selected: {name}");
+                QueryError::new("INVALID_FIELD", text).at(query.from.at)
+            })?;
+        }
+        let Some(item) = query.select.get(place) else {
+            break;
+        };
         let Expression::Field(name) = &item.expression else {
             continue;
         };

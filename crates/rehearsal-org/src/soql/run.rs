@@ -2,14 +2,16 @@
 //! and hands them on as ids with the shape to write them in.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::QueryError;
 use super::ast::{Comparison, Query};
 use super::filter::{Operand, Test};
 use super::parser::parse;
-use super::path::{Path, Shape};
+use super::path::Path;
 use super::plan::{OfRecord, Output, Plan, plan};
 use super::scalar::Scalar;
+use super::shape::Shape;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home};
 use crate::store::{Found, Store};
@@ -20,7 +22,10 @@ pub(crate) enum Answer {
     /// `COUNT()`: only a number.
     Count(usize),
     /// Records, to be written page by page.
-    Records { ids: Vec<RecordId>, shape: Shape },
+    Records {
+        ids: Vec<RecordId>,
+        shape: Arc<Shape>,
+    },
     /// Groups, written: their number and the JSON of each, joined by commas.
     Groups { total: usize, json: String },
 }
@@ -33,13 +38,14 @@ pub(crate) fn run(
     deleted: bool,
 ) -> Result<Answer, QueryError> {
     let query = parse(text)?;
-    let plan = plan(catalogue, store, &query)?;
-    let mut ids = matching(catalogue, store, &plan, deleted);
+    let plan = plan(catalogue, store, &query, deleted)?;
+    let mut ids = matching(catalogue, store, &plan);
     Ok(match plan.output {
         Output::Count => Answer::Count(cut(&mut ids, plan.offset, plan.limit).len()),
         Output::Records(shape) => {
-            sort(catalogue, store, &plan.order, &mut ids);
+            ids = sorted(catalogue, store, &plan.order, ids);
             cut(&mut ids, plan.offset, plan.limit);
+            let shape = Arc::new(shape);
             Answer::Records { ids, shape }
         }
         Output::Groups(grouping) => {
@@ -61,8 +67,8 @@ pub(super) fn members(
     store: &Store,
     query: &Query,
 ) -> Result<Vec<Scalar<'static>>, QueryError> {
-    let plan = plan(catalogue, store, query)?;
-    let [only] = query.select.as_slice() else {
+    let plan = plan(catalogue, store, query, false)?;
+    let ([only], []) = (query.select.as_slice(), query.children.as_slice()) else {
         return Err(
             QueryError::new("MALFORMED_QUERY", "an inner query of IN selects one field")
                 .at(query.from.at),
@@ -76,14 +82,15 @@ pub(super) fn members(
     };
     let path = Path::resolve(catalogue, plan.object, query.alias.as_deref(), name)?;
     let field = path.field(catalogue);
-    Ok(matching(catalogue, store, &plan, false)
+    Ok(matching(catalogue, store, &plan)
         .into_iter()
         .map(|id| Scalar::of(field, &path.value(catalogue, store, id)).into_owned())
         .filter(|value| !value.is_null())
         .collect())
 }
 
-fn matching(catalogue: &Catalogue, store: &Store, plan: &Plan<'_>, deleted: bool) -> Vec<RecordId> {
+pub(super) fn matching(catalogue: &Catalogue, store: &Store, plan: &Plan<'_>) -> Vec<RecordId> {
+    let deleted = plan.deleted;
     let passes = |id: &RecordId| match &plan.filter {
         None => true,
         Some(test) => test.holds(&OfRecord {
@@ -172,14 +179,14 @@ fn candidates(
     }
 }
 
-fn sort(
+pub(super) fn sorted(
     catalogue: &Catalogue,
     store: &Store,
     order: &[(Path, bool, bool)],
-    ids: &mut Vec<RecordId>,
-) {
+    ids: Vec<RecordId>,
+) -> Vec<RecordId> {
     if order.is_empty() {
-        return;
+        return ids;
     }
     let mut keyed: Vec<(Vec<Scalar<'static>>, RecordId)> = ids
         .iter()
@@ -196,7 +203,7 @@ fn sort(
             .find(|o| o.is_ne())
             .unwrap_or(Ordering::Equal)
     });
-    *ids = keyed.into_iter().map(|(_, id)| id).collect();
+    keyed.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Nulls are first, in descending order too, unless asked to be last.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::save::Undo;
 use super::{Outcome, Saved};
 use crate::errors::RowError;
 use crate::ids::RecordId;
@@ -13,7 +14,8 @@ use crate::values::Value;
 /// Who refers to a record, and by which field.
 type Children = HashMap<RecordId, Vec<(RecordId, u16)>>;
 
-/// Deletes records of any object by id. With `all_or_none`, nothing is deleted when one can't be.
+/// Deletes records of any object by id. With `all_or_none`, nothing is deleted when one can't be. Also gives
+/// how to take it back, which can't be done for records erased for good.
 pub(crate) fn delete(
     catalogue: &Catalogue,
     store: &mut Store,
@@ -22,7 +24,7 @@ pub(crate) fn delete(
     hard: bool,
     all_or_none: bool,
     now: i64,
-) -> Vec<Outcome> {
+) -> (Vec<Outcome>, Vec<Undo>) {
     let mut seen = HashSet::new();
     let mut outcomes: Vec<Outcome> = ids
         .iter()
@@ -48,11 +50,12 @@ pub(crate) fn delete(
         }
     }
     if all_or_none && outcomes.iter().any(Result::is_err) {
-        return outcomes;
+        return (outcomes, Vec::new());
     }
     let doomed = outcomes.iter().flatten().map(|saved| saved.id).collect();
-    remove(catalogue, store, doomed, children, hard, now);
-    outcomes
+    let mut changed = Vec::new();
+    remove(catalogue, store, doomed, children, hard, now, &mut changed);
+    (outcomes, changed)
 }
 
 fn target(
@@ -128,6 +131,7 @@ fn remove(
     mut children_of: Children,
     hard: bool,
     now: i64,
+    changed: &mut Vec<Undo>,
 ) {
     let mut level = first;
     while !level.is_empty() {
@@ -139,14 +143,14 @@ fn remove(
                         next.insert(child);
                     }
                     OnDelete::Clear | OnDelete::Restrict => {
-                        clear(catalogue, store, child, field, now)
+                        clear(catalogue, store, child, field, now, changed)
                     }
                 }
             }
             if let Some(mut row) = store.row(id).cloned() {
                 row.deleted = true;
                 row.modified = now;
-                store.put(catalogue, id, row);
+                changed.push(Undo::Updated(id, store.put(catalogue, id, row)));
             }
             if hard {
                 store.erase(catalogue, id);
@@ -158,10 +162,17 @@ fn remove(
     }
 }
 
-fn clear(catalogue: &Catalogue, store: &mut Store, child: RecordId, field: u16, now: i64) {
+fn clear(
+    catalogue: &Catalogue,
+    store: &mut Store,
+    child: RecordId,
+    field: u16,
+    now: i64,
+    changed: &mut Vec<Undo>,
+) {
     if let Some(mut row) = store.row(child).cloned() {
         row.set(field, Value::Null);
         row.modified = now;
-        store.put(catalogue, child, row);
+        changed.push(Undo::Updated(child, store.put(catalogue, child, row)));
     }
 }

@@ -22,6 +22,7 @@ pub(crate) async fn compare(
     let mut request = run::request(&args.look.file)?;
     request.connections = args.look.connection;
     request.only = args.look.only;
+    request.phases = args.look.phase;
     let reached = desk.reach(Want::Look).await?;
     let report = reached.client.compare(&request).await?;
     let written = match &args.metadata {

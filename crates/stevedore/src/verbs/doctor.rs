@@ -13,6 +13,7 @@ pub(crate) async fn doctor(desk: &Desk, output: &Output, args: LookArgs) -> Resu
     let mut request = run::request(&args.file)?;
     request.connections = args.connection;
     request.only = args.only;
+    request.phases = args.phase;
     let reached = desk.reach(Want::Look).await?;
     let report = reached.client.doctor(&request).await?;
     output.print(&report, || people(&report));

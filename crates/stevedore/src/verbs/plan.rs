@@ -16,6 +16,7 @@ pub(crate) async fn plan(desk: &Desk, output: &Output, args: PlanArgs) -> Result
     let mut request = run::request(&args.look.file)?;
     request.connections = args.look.connection;
     request.only = args.look.only;
+    request.phases = args.look.phase;
     let query = PlanQuery { count: args.count };
     let reached = desk.reach(Want::Look).await?;
     let report = reached.client.plan(&request, query).await?;
@@ -30,7 +31,11 @@ fn people(report: &PlanReport) -> String {
         report.migration, report.source, report.target
     );
     let rows = report.phases.iter().flat_map(|phase| {
-        let row = |object| row(phase.phase, object);
+        let shown = match &phase.name {
+            Some(name) => format!("{} {name}", phase.phase),
+            None => phase.phase.to_string(),
+        };
+        let row = move |object| row(shown.clone(), object);
         phase.objects.iter().map(row)
     });
     let head = [
@@ -94,13 +99,13 @@ fn people(report: &PlanReport) -> String {
     text
 }
 
-fn row(phase: u32, object: &PlannedObject) -> Vec<String> {
+fn row(phase: String, object: &PlannedObject) -> Vec<String> {
     let (jobs, calls) = match &object.jobs {
         Some(jobs) => (format!("~{}", jobs.jobs), format!("~{}", jobs.calls)),
         None => ("0".to_owned(), "0".to_owned()),
     };
     vec![
-        phase.to_string(),
+        phase,
         object.name.clone(),
         object.from.clone(),
         format!("{} {}", object.operation, object.to),

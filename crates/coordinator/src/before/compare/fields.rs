@@ -65,8 +65,11 @@ impl Comparison<'_> {
     }
 
     fn is_reference(&self, filled: &Filled<'_>) -> bool {
-        use model::migration::Field::{DeveloperName, Lookup};
-        matches!(filled.field, Lookup(_) | DeveloperName(_))
+        use model::migration::Field::{AnyLookup, DeveloperName, Lookup, Reference};
+        matches!(
+            filled.field,
+            Lookup(_) | AnyLookup(_) | Reference(_) | DeveloperName(_)
+        )
     }
 
     fn nulls(
@@ -100,10 +103,14 @@ impl Comparison<'_> {
             .external_id
             .iter()
             .any(|key| key.eq_ignore_ascii_case(filled.name));
-        field.parent = filled.field.lookup().and_then(|lookup| {
-            let parent = self.migration.object(&lookup.lookup)?;
-            Some(parent.to.clone())
-        });
+        // A custom lookup points to one object.
+        field.parent = match filled.field.parents() {
+            [parent] => self
+                .migration
+                .object(parent)
+                .map(|parent| parent.to.clone()),
+            _ => None,
+        };
         if let Some(surveyed) = surveyed {
             let column = surveyed.column.as_deref();
             let column = column.and_then(|name| read.schema.field_with_name(name).ok());
