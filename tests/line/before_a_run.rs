@@ -1,6 +1,7 @@
 //! What is looked at before a run, through a coordinator alone: nothing of it needs the other services, and nothing is moved.
 
 use api::{Known, PlanQuery, StartRun};
+use model::Grade;
 use rehearsal_org::{RehearsalOrg, Schema, Settings};
 
 use crate::stage::{Stage, migration};
@@ -281,4 +282,135 @@ async fn tables_are_compared_column_by_column() {
     assert_eq!(things.values[0].values, ["sad"]);
     assert_eq!(things.values[0].by, "target");
     assert!(things.missing_fields.is_empty() && things.unused_columns.is_empty());
+}
+
+fn about<'a>(report: &'a api::DoctorReport, object: &str, code: &str) -> Vec<&'a model::Finding> {
+    let of = |finding: &&model::Finding| {
+        finding.code == code && finding.object.as_deref().unwrap_or_default() == object
+    };
+    report.findings.iter().filter(of).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doctor_looks_at_both_ends_and_goes_on_after_a_problem() {
+    let mut stage = Stage::new().await;
+    stage
+        .execute(
+            "source",
+            "create table accounts (id bigint primary key, name text); insert into accounts values (1, 'One'); analyze accounts",
+        )
+        .await;
+    let mut schema = Schema::standard();
+    schema.automation = serde_json::from_value(serde_json::json!({
+        "triggers": [{"object": "Account", "name": "AccountTrigger", "events": ["before insert"]}],
+    }))
+    .expect("automation");
+    let org = org(&mut stage, schema).await;
+    let client = answering(&mut stage).await;
+    let fine = client.doctor(&into_org(ACCOUNTS)).await;
+    let fine = fine.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(fine.problems, 0, "{fine:?}");
+    assert_eq!(about(&fine, "accounts", "trigger").len(), 1, "{fine:?}");
+    assert_eq!(about(&fine, "accounts", "key")[0].grade, Grade::Ok);
+    assert_eq!(
+        about(&fine, "", "login")[0].connection.as_deref(),
+        Some("target")
+    );
+    assert!(!about(&fine, "", "api_calls").is_empty() && !about(&fine, "", "disk").is_empty());
+    // Contacts are not there to be read: what else is wrong is told all the same.
+    let bad = client
+        .doctor(&into_org(&(CONTACTS.to_owned() + ACCOUNTS)))
+        .await;
+    let bad = bad.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(
+        bad.problems > 0 && !about(&bad, "accounts", "source").is_empty(),
+        "{bad:?}"
+    );
+    assert!(!about(&bad, "contacts", "rights").is_empty(), "{bad:?}");
+    org.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doctor_of_tables_tells_keys_triggers_and_rights() {
+    let mut stage = Stage::new().await;
+    stage
+        .execute(
+            "source",
+            "create table things (id bigint primary key, name text)",
+        )
+        .await;
+    stage
+        .execute(
+            "target",
+            "create table keyed (id bigint primary key, name text); create table keyless (id bigint, name text);
+             create function f() returns trigger language plpgsql as 'begin return new; end';
+             create trigger on_insert before insert on keyed for each row execute function f();
+             create trigger on_delete before delete on keyed for each row execute function f();
+             create trigger disabled before insert on keyed for each row execute function f();
+             alter table keyed disable trigger disabled",
+        )
+        .await;
+    let client = answering(&mut stage).await;
+    let request = request(migration(
+        "  - { name: keyed, from: { table: things }, to: keyed, operation: upsert }
+  - { name: keyless, from: { table: things }, to: keyless, operation: upsert, external_id: id }
+  - { name: nowhere, from: { table: things }, to: nowhere, operation: insert }
+",
+    ));
+    let report = client.doctor(&request).await;
+    let report = report.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(about(&report, "keyed", "key")[0].grade, Grade::Ok);
+    let triggers = about(&report, "keyed", "trigger");
+    assert_eq!(triggers.len(), 1, "{triggers:?}");
+    assert!(triggers[0].what.contains("on_insert"), "{triggers:?}");
+    let keyless = about(&report, "keyless", "key");
+    assert_eq!(keyless[0].grade, Grade::Problem);
+    assert!(
+        keyless[0]
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.contains("create unique index"))
+    );
+    assert_eq!(
+        about(&report, "nowhere", "unknown_target")[0].grade,
+        Grade::Problem
+    );
+    assert!(!about(&report, "", "connections").is_empty());
+    assert!(
+        about(&report, "", "disk").is_empty(),
+        "tables need no temporary files"
+    );
+    assert_eq!(report.problems, 2, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctors_exit_code_is_its_verdict() {
+    let stage = Stage::new().await;
+    stage
+        .execute("source", "create table things (id bigint primary key)")
+        .await;
+    let file = |name: &str, to: &str| {
+        let object = format!(
+            "  - {{ name: things, from: {{ table: things }}, to: {to}, operation: upsert }}\n"
+        );
+        std::fs::write(stage.file(name), migration(&object)).expect("a file");
+    };
+    stage
+        .execute("target", "create table things (id bigint primary key)")
+        .await;
+    file("fine.yaml", "things");
+    file("bad.yaml", "nothing");
+    std::fs::write(stage.file("broken.yaml"), "migration: x").expect("a file");
+    for (name, code) in [("fine.yaml", 0), ("bad.yaml", 1), ("broken.yaml", 2)] {
+        let mut command = stage.command(&["doctor", name, "--json"]);
+        // By the embedded line.
+        let command = command
+            .env_remove("STEVEDORE__DATABASE__URL")
+            .env_remove("STEVEDORE__BROKER__URL");
+        let done = command.output().expect("it runs");
+        assert_eq!(done.status.code(), Some(code), "{name}");
+        let printed: serde_json::Value =
+            serde_json::from_slice(&done.stdout).expect("one document");
+        assert_eq!(printed.get("findings").is_some(), code < 2, "{name}");
+    }
 }

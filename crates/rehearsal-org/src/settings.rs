@@ -1,6 +1,7 @@
 //! How an org is started: where it listens, who may call it, how fast its jobs go, what its schema is.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -31,8 +32,14 @@ pub struct Settings {
     pub pace: Pace,
     /// Decides the order of rows in result files.
     pub seed: u64,
+    /// Whether it speaks TLS, with a certificate by an authority made for it ([`crate::RehearsalOrg::authority`]).
+    pub tls: bool,
     /// Objects and fields.
     pub schema: Schema,
+    /// The file the records are kept in, made where it is missing; an org started on it again has them, with their
+    /// ids. Beside it are a file that ends in `-lock` and, while the org runs, others that belong to it. `None`: a
+    /// temporary file, deleted when the org stops.
+    pub data: Option<PathBuf>,
 }
 
 /// How long a job stays in each state, besides the time its rows take.
@@ -75,7 +82,9 @@ impl Default for Settings {
             jwt_key: None,
             pace: Pace::default(),
             seed: 0,
+            tls: false,
             schema: Schema::standard(),
+            data: None,
         }
     }
 }
@@ -93,6 +102,8 @@ impl fmt::Debug for Settings {
             .field("jwt_key", &self.jwt_key.as_ref().map(|_| "…"))
             .field("pace", &self.pace)
             .field("seed", &self.seed)
+            .field("tls", &self.tls)
+            .field("data", &self.data)
             .finish_non_exhaustive()
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Auth {
     /// Assertions are not verified without.
     key: Option<PublicKey>,
     issued: Mutex<Vec<String>>,
+    /// Whether the fixed token is no longer valid.
+    spent: AtomicBool,
 }
 
 impl Auth {
@@ -57,6 +59,7 @@ impl Auth {
             refresh_revoked: AtomicBool::new(false),
             key: key.transpose()?,
             issued: Mutex::default(),
+            spent: AtomicBool::new(false),
         })
     }
 
@@ -76,6 +79,20 @@ impl Auth {
 
     /// Refuses a call without a valid token.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.check_token(Self::sent(headers).ok_or_else(ApiError::session)?)
+    }
+
+    /// Refuses a call without a token of this org; the fixed one counts even where it has expired, so that whoever
+    /// started the org can always order and clear faults.
+    pub(crate) fn check_operator(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match Self::sent(headers) {
+            Some(token) if same(token, &self.token) => Ok(()),
+            _ => self.check(headers),
+        }
+    }
+
+    /// The token of a call.
+    fn sent(headers: &HeaderMap) -> Option<&str> {
         let value = headers
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok());
@@ -84,15 +101,13 @@ impl Auth {
                 .iter()
                 .any(|s| s.eq_ignore_ascii_case(scheme))
         });
-        let Some((_, token)) = token else {
-            return Err(ApiError::session());
-        };
-        self.check_token(token.trim())
+        token.map(|(_, token)| token.trim())
     }
 
     /// Refuses a token that is not valid.
     pub(crate) fn check_token(&self, token: &str) -> Result<(), ApiError> {
-        let known = same(token, &self.token)
+        let fixed = !self.spent.load(Ordering::Relaxed);
+        let known = (fixed & same(token, &self.token))
             | self
                 .issued()
                 .iter()
@@ -107,6 +122,19 @@ impl Auth {
     /// Makes every token handed out so far invalid; the fixed one stays.
     pub(crate) fn expire(&self) {
         self.issued().clear();
+    }
+
+    /// Makes a token that was handed out invalid, or the refresh token; the fixed one stays valid.
+    pub(crate) fn revoke(&self, token: &str) {
+        self.issued().retain(|t| !same(t, token));
+        if same(token, &self.refresh_token) {
+            self.refresh_revoked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the fixed token invalid, or valid again.
+    pub(crate) fn expire_fixed(&self, spent: bool) {
+        self.spent.store(spent, Ordering::Relaxed);
     }
 
     /// Hands out a new token.
@@ -145,10 +173,7 @@ pub(crate) async fn revoke(org: &Org, call: Call) -> Result<Reply, ApiError> {
     let body = call.bytes(MOST_FORM).await?;
     let form = form_pairs(&String::from_utf8_lossy(&body));
     if let Some((_, token)) = form.iter().find(|(name, _)| name == "token") {
-        org.auth.issued().retain(|t| !same(t, token));
-        if same(token, &org.auth.refresh_token) {
-            org.auth.refresh_revoked.store(true, Ordering::Relaxed);
-        }
+        org.auth.revoke(token);
     }
     Ok(Reply::empty(StatusCode::OK))
 }
@@ -167,8 +192,8 @@ fn identity(org: &Org) -> Json {
         "id": format!("{url}/id/{organization}/{user}"),
         "user_id": user,
         "organization_id": organization,
-        "preferred_username": crate::org::USERNAME,
-        "username": crate::org::USERNAME,
+        "preferred_username": USERNAME,
+        "username": USERNAME,
         "email": crate::org::EMAIL,
         "email_verified": true,
         "name": "Rehearsal User",

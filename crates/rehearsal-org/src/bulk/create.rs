@@ -101,6 +101,7 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
         crlf,
         assignment_rule: wanted.assignment_rule_id,
         api_version: version.to_owned(),
+        blank_id: false,
     })
 }
 

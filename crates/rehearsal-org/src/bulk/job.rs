@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::classic::ClassicJobs;
+use super::content::{Content, Spool};
 use super::query::QueryJobs;
 use super::table::Table;
 use crate::ids::{RecordId, id_text, parse_id};
@@ -67,6 +68,8 @@ pub(super) struct Spec {
     pub(super) crlf: bool,
     pub(super) assignment_rule: Option<String>,
     pub(super) api_version: String,
+    /// Whether an upsert by another key may have a column `Id`, blank in every row: clients of Bulk API 1.0 send one.
+    pub(super) blank_id: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +115,6 @@ pub(super) struct Progress {
     pub(super) modified: i64,
     pub(super) upload: Upload,
     pub(super) table: Option<Arc<Table>>,
-    pub(super) outcomes: Vec<RowOutcome>,
     pub(super) processed: usize,
     pub(super) failed: usize,
     pub(super) error: Option<String>,
@@ -123,7 +125,7 @@ pub(super) enum Upload {
     None,
     /// Being received.
     Running,
-    Done(Vec<u8>),
+    Done(Content),
 }
 
 impl Job {
@@ -156,11 +158,22 @@ pub(crate) struct Jobs {
     pub(super) classic: ClassicJobs,
     last: AtomicU64,
     batches: AtomicU64,
+    /// Where uploads are.
+    pub(super) spool: Arc<Spool>,
 }
 
 impl Jobs {
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Job>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No jobs; the first gets the number after this one.
+    pub(crate) fn numbered_from(last: u64) -> Self {
+        Self {
+            last: AtomicU64::new(last),
+            classic: ClassicJobs::numbered_from(last),
+            ..Self::default()
+        }
     }
 
     /// A number no job has had, of any kind.
@@ -181,7 +194,6 @@ impl Jobs {
                 modified: created,
                 upload: Upload::None,
                 table: None,
-                outcomes: Vec::new(),
                 processed: 0,
                 failed: 0,
                 error: None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
@@ -14,6 +15,9 @@ use crate::write::journal::Journal;
 
 /// The most a JSON body may hold, in bytes.
 const MOST_JSON: usize = 32 * 1024 * 1024;
+
+/// The most that is read of a body nobody wants.
+const MOST_DRAINED: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -99,6 +103,18 @@ impl Call {
                 "The request body could not be read, or is too large",
             )
         })
+    }
+
+    /// Reads a body that nobody wants, so that the client gets its answer and may use the connection again.
+    pub(crate) async fn drain(self) {
+        let mut body = self.body.into_data_stream();
+        let mut read = 0;
+        while let Some(Ok(piece)) = body.next().await {
+            read += piece.len();
+            if read > MOST_DRAINED {
+                return;
+            }
+        }
     }
 
     /// The body as a JSON object.

@@ -6,9 +6,10 @@ use axum::http::Method;
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
-use super::records::{field_list, locked};
+use super::records::field_list;
 use super::reply::Reply;
 use crate::errors::{ApiError, RowError};
+use crate::faults::locks::lock_drafts;
 use crate::org::Org;
 use crate::schema::catalogue::Object;
 use crate::store::output::write_record;
@@ -273,19 +274,8 @@ fn write_runs(
             object,
             operation: *operation,
         };
-        let locks = org.faults.take_locks(records.len());
-        let drafts: Vec<Draft> = records
-            .iter()
-            .enumerate()
-            .map(|(place, record)| {
-                let mut draft = reader.json(record);
-                if place < locks {
-                    let error = locked(&org.catalogue.id_text(org.catalogue.user));
-                    draft.errors.insert(0, error.unreadable());
-                }
-                draft
-            })
-            .collect();
+        let mut drafts: Vec<Draft> = records.iter().map(|r| reader.json(r)).collect();
+        lock_drafts(org, None, &mut drafts);
         outcomes.extend(save(
             &org.catalogue,
             &mut store,

@@ -8,6 +8,7 @@ use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::soql::metadata::columns;
 use crate::soql::run::{Answer, run};
 use crate::soql::shape::{Moments, Shape, Writer};
 
@@ -21,6 +22,14 @@ pub(super) async fn start(org: &Arc<Org>, call: Call, deleted: bool) -> Result<R
             "A query string has to be specified",
         ));
     };
+    if call.flag("columns") {
+        let columns = org
+            .blocking(move |org| {
+                columns(&org.catalogue, &org.read(), &text).map_err(|error| error.to_api(&text))
+            })
+            .await??;
+        return Ok(Reply::json(&columns));
+    }
     let page = page(&call);
     let version = call.version;
     let body = org
@@ -101,7 +110,7 @@ fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &
         page,
         next_page: &next_page,
     };
-    writer.records(&cursor.shape, &cursor.ids[offset..end], &mut out);
+    writer.records(&cursor.shape, &cursor.ids.some(offset..end), &mut out);
     out.push_str("]}");
     out
 }

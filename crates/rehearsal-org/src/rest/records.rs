@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::call::Call;
 use super::misc::reads;
 use super::reply::Reply;
-use crate::errors::{ApiError, RowError};
+use crate::errors::ApiError;
+use crate::faults::locks::lock_drafts;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::schema::catalogue::{Home, Object};
@@ -47,22 +48,20 @@ fn write_one(
     journal: Option<&Journal>,
 ) -> Outcome {
     let mut store = org.write();
-    if org.faults.take_locks(1) == 1 {
-        return Err(vec![locked(&org.catalogue.id_text(org.catalogue.user))]);
-    }
     let reader = Reader {
         catalogue: &org.catalogue,
         store: &store,
         object,
         operation,
     };
-    let draft = reader.json(body);
+    let mut drafts = vec![reader.json(body)];
+    lock_drafts(org, None, &mut drafts);
     let mut undo = Vec::new();
     let outcome = save(
         &org.catalogue,
         &mut store,
         object,
-        vec![draft],
+        drafts,
         now(),
         Some(&mut undo),
     )
@@ -71,14 +70,6 @@ fn write_one(
         journal.add(undo);
     }
     outcome.unwrap_or_else(|| Err(Vec::new()))
-}
-
-/// The error of a record somebody else is writing.
-pub(crate) fn locked(id: &str) -> RowError {
-    RowError::new(
-        "UNABLE_TO_LOCK_ROW",
-        format!("unable to obtain exclusive access to this record or 1 records: {id}"),
-    )
 }
 
 pub(super) async fn create(org: &Arc<Org>, call: Call, name: &str) -> Result<Reply, ApiError> {

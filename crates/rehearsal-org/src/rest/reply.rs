@@ -1,7 +1,6 @@
 //! An answer before it is sent, and the last touches: JSON is compressed where the client asks for it.
 
-use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -59,22 +58,8 @@ impl Reply {
         Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
     }
 
-    /// JSON whose content type says nothing of letters: clients of Bulk API 1.0 compare it as a whole.
-    pub(crate) fn bare_json(status: StatusCode, body: String) -> Self {
-        Self::new(status, Content::Whole("application/json", body.into()))
-    }
-
-    /// CSV that is there already.
-    pub(crate) fn whole_csv(body: String) -> Self {
-        Self::new(StatusCode::OK, Content::Whole(CSV, body.into()))
-    }
-
-    /// XML in UTF-8, of this kind: `text/xml` or `application/xml`.
-    pub(crate) fn xml(status: StatusCode, kind: &'static str, body: String) -> Self {
-        let content_type = match kind {
-            "text/xml" => "text/xml; charset=UTF-8",
-            _ => "application/xml; charset=UTF-8",
-        };
+    /// A body that is there already, of this content type.
+    pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: String) -> Self {
         Self::new(status, Content::Whole(content_type, body.into()))
     }
 
@@ -85,17 +70,25 @@ impl Reply {
         )
     }
 
-    /// CSV made piece by piece while it is sent.
-    pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
+    pub(crate) fn page(status: StatusCode, body: String) -> Self {
+        Self::new(
+            status,
+            Content::Whole("text/html; charset=UTF-8", body.into()),
+        )
+    }
+
+    /// CSV made piece by piece while it is sent, as [`Reply::pieces`].
+    pub(crate) fn csv(pieces: impl Iterator<Item = io::Result<String>> + Send + 'static) -> Self {
         Self::pieces(CSV, pieces)
     }
 
-    /// A body made piece by piece while it is sent.
+    /// A body made piece by piece while it is sent. An error breaks off the connection, so that no client takes what
+    /// it has for the whole.
     pub(crate) fn pieces(
         content_type: &'static str,
-        pieces: impl Iterator<Item = String> + Send + 'static,
+        pieces: impl Iterator<Item = io::Result<String>> + Send + 'static,
     ) -> Self {
-        let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
+        let pieces = futures::stream::iter(pieces);
         Self::new(
             StatusCode::OK,
             Content::Pieces(content_type, Body::from_stream(pieces)),

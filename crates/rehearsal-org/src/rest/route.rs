@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::{collections, composite, describe, misc, query, records};
+use super::{collections, composite, control, describe, misc, query, records, tooling};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::{auth, bulk, soap};
@@ -34,10 +34,14 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
         ["services", "data"] => misc::versions(&call),
         ["services", "data", version, rest @ ..] => {
             org.count_call();
-            org.auth.check(&call.headers)?;
+            if let Err(error) = org.auth.check(&call.headers) {
+                call.drain().await;
+                return Err(error);
+            }
             call.version = self::version(version)?;
             resource(org, call, rest).await
         }
+        ["rehearsal", rest @ ..] => control::answer(org, call, rest).await,
         _ => Err(ApiError::not_found()),
     }
 }
@@ -80,6 +84,7 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
             collections::upsert(org, call, object, field).await
         }
         ["jobs", "query", rest @ ..] => bulk::query::routes::answer(org, call, rest).await,
+        ["tooling", rest @ ..] => tooling::answer(org, call, rest).await,
         ["jobs", "ingest", rest @ ..] => bulk::routes::answer(org, call, rest).await,
         _ => Err(ApiError::not_found()),
     }

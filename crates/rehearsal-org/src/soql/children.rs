@@ -1,5 +1,5 @@
 //! Inner queries of the select list: a record's children by the name of their relationship, gathered for a whole
-//! page of parents in one pass.
+//! page of parents: by the index of the reference, or where there is none in one pass.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::QueryError;
 use super::ast::Query;
 use super::filter::Test;
+use super::order::{By, sort_key};
 use super::path::Path;
 use super::plan::{Names, OfRecord, Output, plan_of};
-use super::run::sorted;
 use super::shape::Shape;
 use crate::ids::RecordId;
 use crate::schema::catalogue::Catalogue;
-use crate::store::Store;
+use crate::store::{Fields, Row, Store};
 use crate::values::Value;
 
 /// The deepest a query may go from parent to child.
@@ -23,11 +23,11 @@ const DEEPEST: usize = 5;
 #[derive(Debug)]
 pub(super) struct Children {
     pub(super) name: String,
-    object: u16,
+    pub(super) object: u16,
     /// The reference to the parent.
     field: u16,
     filter: Option<Test<Path>>,
-    order: Vec<(Path, bool, bool)>,
+    order: Vec<By>,
     limit: usize,
     offset: usize,
     deleted: bool,
@@ -83,7 +83,7 @@ impl Children {
             limit: plan.limit,
             offset: plan.offset,
             deleted,
-            shape: Arc::new(shape),
+            shape,
         })
     }
 
@@ -94,33 +94,102 @@ impl Children {
         store: &Store,
         parents: &[RecordId],
     ) -> HashMap<RecordId, Vec<RecordId>> {
+        let found = self.by_index(catalogue, store, parents);
+        let mut found = found.unwrap_or_else(|| self.by_scan(catalogue, store, parents));
+        for ids in found.values_mut() {
+            self.sort(catalogue, store, ids);
+            ids.drain(..self.offset.min(ids.len()));
+            ids.truncate(self.limit);
+        }
+        found.retain(|_, ids| !ids.is_empty());
+        found
+    }
+
+    /// The children of one parent, which are in memory anyway.
+    fn sort(&self, catalogue: &Catalogue, store: &Store, ids: &mut [RecordId]) {
+        if self.order.is_empty() {
+            return;
+        }
+        ids.sort_by_cached_key(|id| {
+            let row = store.row(*id).unwrap_or_default();
+            let record = of_record(catalogue, store, *id, &row);
+            (sort_key(&self.order, &record), *id)
+        });
+    }
+
+    /// Looked up parent by parent; `None` where the reference has no index, or deleted children, which are in none,
+    /// are asked for.
+    fn by_index(
+        &self,
+        catalogue: &Catalogue,
+        store: &Store,
+        parents: &[RecordId],
+    ) -> Option<HashMap<RecordId, Vec<RecordId>>> {
+        if self.deleted {
+            return None;
+        }
+        let mut found = HashMap::with_capacity(parents.len());
+        for parent in parents {
+            let serials = store.children(self.object, self.field, *parent)?;
+            let ids = serials.into_iter().map(|serial| RecordId {
+                object: self.object,
+                serial,
+            });
+            let passes = |id: &RecordId| {
+                self.filter.is_none()
+                    || store
+                        .row(*id)
+                        .is_some_and(|row| self.passes(&of_record(catalogue, store, *id, &row)))
+            };
+            found.insert(*parent, ids.filter(passes).collect());
+        }
+        Some(found)
+    }
+
+    fn by_scan(
+        &self,
+        catalogue: &Catalogue,
+        store: &Store,
+        parents: &[RecordId],
+    ) -> HashMap<RecordId, Vec<RecordId>> {
         let mut found: HashMap<RecordId, Vec<RecordId>> = HashMap::new();
         let wanted: HashSet<RecordId> = parents.iter().copied().collect();
         if wanted.is_empty() {
             return found;
         }
-        for id in store.ids(self.object, self.deleted) {
-            let parent = match store.value(catalogue, id, self.field).as_ref() {
-                Value::Ref(parent) if wanted.contains(parent) => *parent,
-                _ => continue,
-            };
-            let record = OfRecord {
-                catalogue,
-                store,
-                id,
-            };
-            if self.filter.as_ref().is_none_or(|test| test.holds(&record)) {
-                found.entry(parent).or_default().push(id);
+        let mut fields = Fields::default();
+        fields.add(self.field);
+        if let Some(filter) = &self.filter {
+            filter.lefts(&mut |path| path.add_own(catalogue, self.object, &mut fields));
+        }
+        store.scan(self.object, self.deleted, Some(&fields), &mut |id, row| {
+            if let Some(Value::Ref(parent)) = row.get(self.field)
+                && wanted.contains(parent)
+                && self.passes(&of_record(catalogue, store, id, row))
+            {
+                found.entry(*parent).or_default().push(id);
             }
-        }
-        for ids in found.values_mut() {
-            let mut all = sorted(catalogue, store, &self.order, std::mem::take(ids));
-            all.drain(..self.offset.min(all.len()));
-            all.truncate(self.limit);
-            *ids = all;
-        }
-        found.retain(|_, ids| !ids.is_empty());
+            true
+        });
         found
+    }
+
+    fn passes(&self, record: &OfRecord<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|test| test.holds(record))
+    }
+}
+
+fn of_record<'a>(
+    catalogue: &'a Catalogue,
+    store: &'a Store,
+    id: RecordId,
+    row: &'a Row,
+) -> OfRecord<'a> {
+    OfRecord {
+        catalogue,
+        store,
+        id,
+        row,
     }
 }
 

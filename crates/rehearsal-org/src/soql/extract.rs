@@ -9,7 +9,7 @@ use super::fields::expand_flat;
 use super::parser::parse;
 use super::path::Path;
 use super::plan::{Output, object, plan};
-use super::run::{matching, sorted};
+use super::run::records;
 use super::shape::Shape;
 use crate::errors::ApiError;
 use crate::ids::RecordId;
@@ -40,7 +40,7 @@ impl Columns {
         self.columns.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Hands on each value of a record, with its column's name.
+    /// Hands on each value of a record that is there, with its column's name.
     pub(crate) fn each(
         &self,
         catalogue: &Catalogue,
@@ -48,11 +48,14 @@ impl Columns {
         id: RecordId,
         mut take: impl FnMut(&str, &crate::schema::catalogue::Field, &Value),
     ) {
+        let Some(row) = store.row(id) else {
+            return;
+        };
         for (name, path) in &self.columns {
             take(
                 name,
                 path.field(catalogue),
-                &path.value(catalogue, store, id),
+                &path.value(catalogue, store, id, &row),
             );
         }
     }
@@ -121,17 +124,14 @@ pub(crate) fn extract(
     let plan = plan(catalogue, store, &query, deleted)?;
     flat(&query)?;
     let columns = columns(catalogue, &query, object)?;
-    let ids = matching(catalogue, store, &plan);
-    let mut ids = sorted(catalogue, store, &plan.order, ids);
-    ids.truncate(plan.limit);
-    ids.shrink_to_fit();
+    let ids = records(catalogue, store, &plan)?;
     let Output::Records(shape) = plan.output else {
         return Err(unsupported("Aggregate functions"));
     };
     Ok(Extract {
         ids,
         columns,
-        shape: Arc::new(shape),
+        shape,
         ordered: !plan.order.is_empty(),
     })
 }

@@ -1,5 +1,6 @@
 //! The part of SOQL that clients and checks need: `lexer` and `parser` read it, `plan` resolves names against the
-//! schema, `filter`, `run` and `aggregate` answer it, `shape` and `children` write records, `extract` serves bulk queries.
+//! schema, `matching` finds the records that pass a `filter`, `order` sorts them, `aggregate` groups them, `run`
+//! answers; `shape` and `children` write records, `extract` serves bulk queries.
 
 mod aggregate;
 mod ast;
@@ -9,6 +10,9 @@ mod fields;
 mod filter;
 mod lexer;
 mod literal;
+mod matching;
+pub(crate) mod metadata;
+mod order;
 mod parser;
 mod path;
 mod plan;
@@ -16,6 +20,9 @@ pub(crate) mod run;
 mod scalar;
 pub(crate) mod shape;
 mod shape_xml;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 use crate::errors::ApiError;
 

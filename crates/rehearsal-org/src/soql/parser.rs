@@ -113,6 +113,20 @@ impl Parser {
         }
     }
 
+    /// The object of a query; one is called like the beginning of GROUP BY.
+    fn object(&mut self) -> Result<Name, QueryError> {
+        let at = self.position();
+        let by = |token: &Token| matches!(token, Token::Word(w) if w.eq_ignore_ascii_case("BY"));
+        let before_by = self.tokens.get(self.at + 1).is_some_and(|(t, _)| by(t));
+        match self.peek().clone() {
+            Token::Word(text) if text.eq_ignore_ascii_case("GROUP") && !before_by => {
+                self.at += 1;
+                Ok(Name { text, at })
+            }
+            _ => self.name(),
+        }
+    }
+
     fn alias(&mut self) -> Option<String> {
         let name = self.name().ok()?;
         Some(name.text)
@@ -167,7 +181,7 @@ impl Parser {
             }
         }
         self.need_word("FROM")?;
-        query.from = self.name()?;
+        query.from = self.object()?;
         query.alias = self.alias();
         if self.take_word("WHERE") {
             query.filter = Some(self.condition()?);

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::QueryError;
 use super::ast::Name;
 use crate::ids::RecordId;
-use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::Store;
+use crate::schema::catalogue::{Catalogue, Field, Home, Object};
+use crate::store::{Fields, Row, Store};
 use crate::values::Value;
 
 /// A resolved name.
@@ -85,6 +85,16 @@ impl Path {
         Ok(Self { hops, leaves })
     }
 
+    /// Adds the fields of the record itself that the value is made from.
+    pub(super) fn add_own(&self, catalogue: &Catalogue, object: u16, fields: &mut Fields) {
+        let own = self.hops.first().copied().unwrap_or(self.leaves[0].1);
+        fields.add(own);
+        if let Home::FullName { first, last } = catalogue.at(object).at(own).home {
+            fields.add(first);
+            fields.add(last);
+        }
+    }
+
     /// The field as described; of several objects, the first's.
     pub(super) fn field<'a>(&self, catalogue: &'a Catalogue) -> &'a Field {
         let (object, field) = self.leaves[0];
@@ -105,20 +115,27 @@ impl Path {
         name
     }
 
-    /// The value for a record; null where a reference on the way is.
+    /// The value for a record whose row is at hand; null where a reference on the way is.
     pub(super) fn value<'a>(
         &self,
         catalogue: &Catalogue,
-        store: &'a Store,
+        store: &Store,
         id: RecordId,
+        row: &'a Row,
     ) -> Cow<'a, Value> {
-        let mut id = id;
-        for hop in &self.hops {
-            match store.value(catalogue, id, *hop).as_ref() {
-                Value::Ref(parent) => id = *parent,
+        let Some((first, others)) = self.hops.split_first() else {
+            return store.value_in(catalogue, id, row, self.leaves[0].1);
+        };
+        let mut value = store.value_in(catalogue, id, row, *first);
+        for hop in others {
+            match value.as_ref() {
+                Value::Ref(parent) => value = store.value(catalogue, *parent, *hop),
                 _ => return Cow::Owned(Value::Null),
             }
         }
+        let Value::Ref(id) = *value else {
+            return Cow::Owned(Value::Null);
+        };
         match self.leaves.iter().find(|(object, _)| *object == id.object) {
             Some((_, field)) => store.value(catalogue, id, *field),
             None => Cow::Owned(Value::Null),

@@ -1,11 +1,14 @@
 //! A query resolved against the schema: what is selected, which records pass, in which order.
 
+use std::sync::Arc;
+
 use super::QueryError;
 use super::aggregate::Grouping;
 use super::ast::{Expression, Query};
 use super::children::Children;
 use super::fields;
 use super::filter::{LeftType, Scope, Test, Values, compile, kind_name};
+use super::order::By;
 use super::path::Path;
 use super::run::members;
 use super::scalar::Scalar;
@@ -13,14 +16,14 @@ use super::shape::Shape;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
 use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::Store;
+use crate::store::{Fields, Row, Store};
 
 pub(super) struct Plan<'a> {
     pub(super) object: &'a Object,
     pub(super) output: Output,
     pub(super) filter: Option<Test<Path>>,
     /// Of records; that of groups is in their grouping.
-    pub(super) order: Vec<(Path, bool, bool)>,
+    pub(super) order: Vec<By>,
     pub(super) limit: usize,
     pub(super) offset: usize,
     /// Whether deleted records are looked at too.
@@ -29,8 +32,24 @@ pub(super) struct Plan<'a> {
 
 pub(super) enum Output {
     Count,
-    Records(Shape),
+    Records(Arc<Shape>),
     Groups(Box<Grouping>),
+}
+
+impl Plan<'_> {
+    /// The fields by which records are chosen, sorted and grouped; what is selected is read when it is written.
+    pub(super) fn fields(&self, catalogue: &Catalogue) -> Fields {
+        let mut fields = Fields::default();
+        let mut add = |path: &Path| path.add_own(catalogue, self.object.index, &mut fields);
+        if let Some(filter) = &self.filter {
+            filter.lefts(&mut add);
+        }
+        self.order.iter().for_each(|by| add(&by.path));
+        if let Output::Groups(grouping) = &self.output {
+            grouping.paths().for_each(add);
+        }
+        fields
+    }
 }
 
 /// Names in the scope of one query.
@@ -163,7 +182,7 @@ pub(super) fn plan_of<'a>(
         Output::Groups(Box::new(Grouping::plan(&names, query)?))
     } else {
         order = self::order(&names, query)?;
-        Output::Records(shape(&names, query, deleted, depth)?)
+        Output::Records(Arc::new(shape(&names, query, deleted, depth)?))
     };
     Ok(Plan {
         object,
@@ -210,7 +229,7 @@ fn shape(
     Ok(shape)
 }
 
-fn order(names: &Names<'_>, query: &Query) -> Result<Vec<(Path, bool, bool)>, QueryError> {
+fn order(names: &Names<'_>, query: &Query) -> Result<Vec<By>, QueryError> {
     let mut order = Vec::new();
     for by in &query.order_by {
         let Expression::Field(name) = &by.by else {
@@ -224,7 +243,11 @@ fn order(names: &Names<'_>, query: &Query) -> Result<Vec<(Path, bool, bool)>, Qu
         if !searchable(field) {
             return Err(refuse(field, "sorted", name.at));
         }
-        order.push((path, by.descending, by.nulls_last));
+        order.push(By {
+            path,
+            descending: by.descending,
+            nulls_last: by.nulls_last,
+        });
     }
     Ok(order)
 }
@@ -234,12 +257,23 @@ pub(super) struct OfRecord<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) store: &'a Store,
     pub(super) id: RecordId,
+    pub(super) row: &'a Row,
+}
+
+impl OfRecord<'_> {
+    pub(super) fn look<T>(&self, path: &Path, look: impl FnOnce(&Scalar<'_>) -> T) -> T {
+        let value = path.value(self.catalogue, self.store, self.id, self.row);
+        look(&Scalar::of(path.field(self.catalogue), &value))
+    }
+
+    pub(super) fn scalar(&self, path: &Path) -> Scalar<'static> {
+        self.look(path, |value| value.clone().into_owned())
+    }
 }
 
 impl Values<Path> for OfRecord<'_> {
     fn with(&self, left: &Path, check: &dyn Fn(&Scalar<'_>) -> bool) -> bool {
-        let value = left.value(self.catalogue, self.store, self.id);
-        check(&Scalar::of(left.field(self.catalogue), &value))
+        self.look(left, check)
     }
 }
 

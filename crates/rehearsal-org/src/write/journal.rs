@@ -1,6 +1,6 @@
 //! What several calls wrote that stand and fall together, so that all of it can be taken back.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::save::Undo;
 use crate::schema::catalogue::Catalogue;
@@ -22,9 +22,9 @@ impl Journal {
         let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for step in steps.drain(..).rev() {
             match step {
-                Undo::Inserted(id) => store.erase(catalogue, id),
+                Undo::Inserted(id) => store.erase(id),
                 Undo::Updated(id, row) => {
-                    store.put(catalogue, id, row);
+                    store.put(catalogue, id, Arc::unwrap_or_clone(row));
                 }
             }
         }

@@ -108,7 +108,7 @@ async fn csv_with_xml_around_it() {
     assert!(element(&info, "createdDate").ends_with(".000Z"));
     ended(&client, &job, &second).await;
     let (content, text) = result(&client, &job, &first).await;
-    assert!(content.starts_with("text/csv"), "{content}");
+    assert_eq!(content, "text/csv");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 452);
     assert_eq!(lines[0], "\"Id\",\"Success\",\"Created\",\"Error\"");
@@ -162,7 +162,7 @@ async fn xml_throughout() {
     let batch = add(&client, &job, "application/xml", rows).await;
     ended(&client, &job, &batch).await;
     let (content, text) = result(&client, &job, &batch).await;
-    assert!(content.starts_with("application/xml"), "{content}");
+    assert_eq!(content, "application/xml");
     let (first, second) = text.split_once("</result>").unwrap();
     assert_eq!(
         (element(first, "success"), element(first, "created")),
@@ -222,6 +222,24 @@ async fn update_and_delete_by_id_in_every_content_type() {
     assert_eq!(results[1]["errors"][0]["statusCode"], "MALFORMED_ID");
     let records = client.org.records("Account");
     assert_eq!((records.len(), &records[0]["Name"]), (1, &json!("Uno")));
+}
+
+#[tokio::test]
+async fn an_upsert_by_a_key_may_have_a_blank_id() {
+    let client = start().await;
+    let job = xml_job(
+        &client,
+        "<operation>upsert</operation><object>Account</object>\
+         <externalIdFieldName>External_Id__c</externalIdFieldName><contentType>CSV</contentType>",
+    )
+    .await;
+    let csv = "Id,Name,External_Id__c\n,One,A1\n001000000000000AAA,Two,A2\n";
+    let batch = add(&client, &job, "text/csv", csv).await;
+    ended(&client, &job, &batch).await;
+    let (_, text) = result(&client, &job, &batch).await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[1].ends_with(",\"true\",\"true\",\"\""), "{text}");
+    assert!(lines[2].starts_with("\"\",\"false\",\"false\","), "{text}");
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn rows_in_csv() {
     let client = furnished().await;
     let (job, batch) = query(&client, "CSV", "text/csv", SOQL).await;
     let (content, text) = fetched(&client, &job, &batch).await;
-    assert!(content.starts_with("text/csv"));
+    assert_eq!(content, "text/csv");
     let header = "\"Id\",\"LastName\",\"Account.Name\",\"Account.AnnualRevenue\",\"Birthdate\",\"CreatedDate\"\n";
     assert!(text.starts_with(header), "{text}");
     let found = rows(&text);
@@ -106,7 +106,7 @@ async fn rows_in_xml() {
     let client = furnished().await;
     let (job, batch) = query(&client, "XML", "application/xml", SOQL).await;
     let (content, text) = fetched(&client, &job, &batch).await;
-    assert!(content.starts_with("application/xml"));
+    assert_eq!(content, "application/xml");
     let (first, second) = text.split_once("</records>").unwrap();
     assert!(first.contains("<records xsi:type=\"sObject\"><type>Contact</type><Id>003"));
     assert!(

@@ -111,6 +111,7 @@ async fn children_of_children_and_parents_of_children() {
                 ]),
             ])
             .collect(),
+        ..Schema::standard()
     };
     let client = start_with(Settings {
         schema,
@@ -294,4 +295,58 @@ async fn what_lists_may_not_hold() {
     let body = json!({"operation": "query", "query": "SELECT FIELDS(STANDARD) FROM Account"});
     let (status, _) = client.send(Method::POST, "jobs/query", Some(body)).await;
     assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn columns_are_told_without_records() {
+    let client = furnished().await;
+    let columns = async |soql: &str| -> Value {
+        let request = client
+            .request(Method::GET, "query")
+            .query(&[("q", soql), ("columns", "true")]);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let told = columns(
+        "SELECT Id, Owner.Name, (SELECT LastName FROM Contacts), External_Id__c FROM Account",
+    )
+    .await;
+    assert_eq!(
+        (&told["entityName"], &told["idSelected"], &told["keyPrefix"]),
+        (&json!("Account"), &json!(true), &json!("001"))
+    );
+    let all = told["columnMetadata"].as_array().unwrap();
+    let names: Vec<&Value> = all.iter().map(|c| &c["columnName"]).collect();
+    assert_eq!(names, ["Id", "Owner", "Contacts", "External_Id__c"]);
+    assert_eq!(
+        (
+            &all[1]["foreignKeyName"],
+            &all[1]["joinColumns"][0]["columnName"]
+        ),
+        (&json!("OwnerId"), &json!("Name"))
+    );
+    assert_eq!(
+        (&all[2]["aggregate"], &all[2]["joinColumns"][0]["apexType"]),
+        (&json!(true), &json!("String"))
+    );
+    assert_eq!(
+        (
+            &all[3]["custom"],
+            &all[3]["textType"],
+            &all[3]["insertable"]
+        ),
+        (&json!(true), &json!(true), &json!(true))
+    );
+    let told =
+        columns("SELECT LastName, COUNT(Id), MAX(Birthdate) latest FROM Contact GROUP BY LastName")
+            .await;
+    let all = told["columnMetadata"].as_array().unwrap();
+    let shown: Vec<&Value> = all.iter().map(|c| &c["displayName"]).collect();
+    assert_eq!(shown, ["LastName", "count(Id)", "max(Birthdate)"]);
+    assert_eq!(
+        [&all[1]["columnName"], &all[2]["columnName"]],
+        ["expr0", "latest"]
+    );
+    assert_eq!(told["groupBy"], true);
+    let told = columns("SELECT Nope FROM Account").await;
+    assert_eq!(told[0]["errorCode"], "INVALID_FIELD");
 }

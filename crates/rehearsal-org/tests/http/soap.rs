@@ -107,9 +107,9 @@ async fn other_versions_and_operations_are_faults() {
         assert_eq!(status, 500);
         assert_eq!(between(&reply, "faultcode"), "sf:UNSUPPORTED_API_VERSION");
     }
-    let logout = body.replace("login", "logout");
+    let other = body.replace("login", "getUserInfo");
     for (body, text) in [
-        (logout, "No operation available for request logout"),
+        (other, "No operation available for request getUserInfo"),
         ("<a/>".to_owned(), "The envelope has no body"),
         ("not xml".to_owned(), "text outside the root element"),
     ] {
@@ -117,4 +117,27 @@ async fn other_versions_and_operations_are_faults() {
         assert_eq!(status, 500);
         assert!(between(&reply, "faultstring").contains(text), "{reply}");
     }
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session() {
+    let client = start().await;
+    let body = plain(USERNAME, client.org.password());
+    let (_, reply) = post(&client, "/services/Soap/u/50.0", body).await;
+    let session = between(&reply, "sessionId").to_owned();
+    let logout = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header \
+         xmlns=\"urn:partner.soap.sforce.com\"><SessionHeader><sessionId>{session}</sessionId></SessionHeader>\
+         </s:Header><s:Body><logout xmlns=\"urn:partner.soap.sforce.com\"/></s:Body></s:Envelope>"
+    );
+    let (status, reply) = post(&client, "/services/Soap/u/50.0", logout.clone()).await;
+    assert_eq!(status, 200, "{reply}");
+    let url = format!("{}/services/oauth2/userinfo", client.org.url());
+    let who = client.http.get(url).bearer_auth(session).send().await;
+    assert_eq!(who.unwrap().status(), 401);
+    let (status, reply) = post(&client, "/services/Soap/u/50.0", logout).await;
+    assert_eq!(
+        (status, between(&reply, "faultcode")),
+        (500, "sf:INVALID_SESSION_ID")
+    );
 }

@@ -42,7 +42,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Compare(args) => compare::compare(&desk, output, args).await,
         Verb::Plan(args) => plan::plan(&desk, output, args).await,
         Verb::Serve { roles } => serve::serve(desk.settings, &roles).await,
-        Verb::Rehearse { port } => rehearse::rehearse(output, port).await,
+        Verb::Rehearse(args) => rehearse::rehearse(output, args).await,
     }
 }
 

@@ -1,14 +1,16 @@
 //! The rows of a batch in each content type, ready for the writes that all of Bulk shares. What is wrong with a
 //! batch as a whole is told in its state message.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use serde_json::{Map, Value as Json};
 
 use super::job::Content;
+use crate::bulk::content::Content as Upload;
 use crate::bulk::job::Spec;
 use crate::bulk::process::{chunk, delete_chunk, save_chunk};
-use crate::bulk::table::Table;
+use crate::bulk::table::{Table, unreadable};
 use crate::org::Org;
 use crate::schema::catalogue::{Catalogue, Object};
 use crate::write::{Operation, Outcome};
@@ -27,18 +29,22 @@ impl Rows {
         org: &Org,
         spec: &Spec,
         content: Content,
-        data: &[u8],
+        request: &Upload,
     ) -> Result<Self, String> {
+        let data = request.whole().map_err(unreadable)?;
         let rows = match content {
             Content::Csv => {
                 let spec = Spec {
-                    crlf: ends_in_crlf(data),
+                    crlf: ends_in_crlf(&data),
                     ..spec.clone()
                 };
-                Self::Table(Table::read(&org.catalogue, &spec, data.to_vec())?)
+                // A copy, since what is noted of the rows goes behind it and the request stays as it was.
+                let mut copy = Upload::new(&org.jobs.spool);
+                copy.write_all(&data).map_err(unreadable)?;
+                Self::Table(Table::read(&org.catalogue, &spec, copy)?)
             }
-            Content::Json => Self::Records(from_json(data)?),
-            Content::Xml => Self::Records(from_xml(data)?),
+            Content::Json => Self::Records(from_json(&data)?),
+            Content::Xml => Self::Records(from_xml(&data)?),
         };
         if rows.len() > MOST {
             return Err(format!(
@@ -59,9 +65,15 @@ impl Rows {
     }
 
     /// Writes some of the rows, in one transaction.
-    pub(super) fn write(&self, org: &Org, spec: &Spec, rows: Range<usize>) -> Vec<Outcome> {
+    pub(super) fn write(
+        &self,
+        org: &Org,
+        holder: u64,
+        spec: &Spec,
+        rows: Range<usize>,
+    ) -> Result<Vec<Outcome>, String> {
         let records = match self {
-            Self::Table(table) => return chunk(org, spec, table, rows),
+            Self::Table(table) => return chunk(org, holder, spec, table, rows),
             Self::Records(records) => &records[rows],
         };
         if let Operation::Delete | Operation::HardDelete = spec.operation {
@@ -74,7 +86,7 @@ impl Rows {
             });
             return delete_chunk(org, spec, ids.collect());
         }
-        save_chunk(org, spec, records.iter(), |reader, record| {
+        save_chunk(org, holder, spec, records.iter(), |reader, record| {
             reader.json(record)
         })
     }

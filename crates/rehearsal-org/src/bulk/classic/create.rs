@@ -84,6 +84,7 @@ pub(super) fn spec(
                 crlf: false,
                 assignment_rule: None,
                 api_version: call.version.clone(),
+                blank_id: true,
             };
             (object.name.clone(), Kind::Ingest(spec))
         }

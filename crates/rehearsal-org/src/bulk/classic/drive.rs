@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::content::Rows;
 use super::job::{Batch, BatchState, ClassicJob, Kind, Matched};
 use crate::bulk::job::Spec;
 use crate::bulk::process::wait_while_held;
+use crate::bulk::table::unreadable;
+use crate::ids::RecordId;
 use crate::org::Org;
+use crate::rest::packed::Packed;
 use crate::soql::extract::extract;
 use crate::write::{CHUNK, Outcome};
 
-const GIVEN_UP: &str =
-    "InternalServerError : The batch could not be completed after several retries";
 const UNEXPECTED: &str = "Unknown : An unexpected error occurred";
 
 /// Brings a batch from `Queued` to its end.
@@ -32,6 +31,7 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<ClassicJob>, batch: Arc<Batch>
         Kind::Ingest(spec) => ingest(&org, &job, spec, &batch).await,
         Kind::Query { deleted } => query(&org, &job, &batch, *deleted).await,
     };
+    org.faults.release_parents(batch.holder());
     let (state, message) = match end {
         Ok(state) => (state, None),
         Err(message) => (BatchState::Failed, Some(message)),
@@ -46,7 +46,7 @@ async fn ingest(
     spec: &Spec,
     batch: &Arc<Batch>,
 ) -> Result<BatchState, String> {
-    let failing_after = org.faults.take_job_failure();
+    let failure = org.faults.take_job_failure();
     let rows = {
         let (spec, content) = (spec.clone(), job.spec.content);
         let batch = Arc::clone(batch);
@@ -61,16 +61,17 @@ async fn ingest(
     let mut from = 0;
     while from < rows.len() {
         wait_while_held(org, &batch.wake, in_progress, from).await;
-        if failing_after.is_some_and(|rows| from >= rows) {
-            return Err(GIVEN_UP.to_owned());
+        if let Some(failure) = failure.as_ref().filter(|f| from >= f.after_rows) {
+            return Err(failure.message.clone());
         }
         let to = (from + CHUNK).min(rows.len());
         let started = Instant::now();
         let work = {
             let (rows, spec) = (Arc::clone(&rows), spec.clone());
-            org.blocking(move |org| rows.write(org, &spec, from..to))
+            let holder = batch.holder();
+            org.blocking(move |org| rows.write(org, holder, &spec, from..to))
         };
-        let outcomes: Vec<Outcome> = work.await.map_err(|_| UNEXPECTED)?;
+        let outcomes: Vec<Outcome> = work.await.map_err(|_| UNEXPECTED)??;
         {
             let mut progress = batch.progress();
             progress.outcomes.extend(outcomes);
@@ -82,8 +83,8 @@ async fn ingest(
             tokio::time::sleep(pause).await;
         }
     }
-    if failing_after.is_some() {
-        return Err(GIVEN_UP.to_owned());
+    if let Some(failure) = failure {
+        return Err(failure.message);
     }
     wait_while_held(org, &batch.wake, in_progress, rows.len()).await;
     Ok(BatchState::Completed)
@@ -95,25 +96,26 @@ async fn query(
     batch: &Arc<Batch>,
     deleted: bool,
 ) -> Result<BatchState, String> {
-    let failing = org.faults.take_job_failure().is_some();
+    let failure = org.faults.take_job_failure();
     let in_progress = || batch.progress().state == BatchState::InProgress;
     wait_while_held(org, &batch.wake, in_progress, 0).await;
-    if failing {
-        return Err(GIVEN_UP.to_owned());
+    if let Some(failure) = failure {
+        return Err(failure.message);
     }
-    let text = String::from_utf8(batch.request.to_vec())
+    let text = String::from_utf8(batch.request.whole().map_err(unreadable)?)
         .map_err(|_| "InvalidBatch : The query is not UTF-8".to_owned())?;
     let started = Instant::now();
     let found = org
         .blocking(move |org| {
-            extract(&org.catalogue, &org.read(), &text, deleted)
-                .map_err(|refusal| refusal.to_state_message(&text))
+            let found = extract(&org.catalogue, &org.read(), &text, deleted)
+                .map_err(|refusal| refusal.to_state_message(&text))?;
+            org.still_sound().map(|()| found)
         })
         .await
         .map_err(|_| UNEXPECTED)??;
     org.jobs.count_batches(1);
-    let matched = |ids| Matched {
-        ids,
+    let matched = |ids: &[RecordId]| Matched {
+        ids: Packed::new(ids),
         columns: found.columns.clone(),
         shape: Arc::clone(&found.shape),
     };
@@ -122,7 +124,7 @@ async fn query(
         {
             let mut progress = batch.progress();
             progress.busy = started.elapsed();
-            progress.matched = Some(Arc::new(matched(found.ids)));
+            progress.matched = Some(Arc::new(matched(&found.ids)));
         }
         wait_while_held(org, &batch.wake, in_progress, rows).await;
         return Ok(BatchState::Completed);
@@ -131,8 +133,8 @@ async fn query(
     let mut ids = found.ids.clone();
     ids.sort_unstable();
     for part in ids.chunks(size) {
-        let next = org.jobs.classic.batch(Bytes::clone(&batch.request));
-        next.progress().matched = Some(Arc::new(matched(part.to_vec())));
+        let next = org.jobs.classic.batch(Arc::clone(&batch.request));
+        next.progress().matched = Some(Arc::new(matched(part)));
         next.enter(BatchState::Completed, None);
         job.progress().batches.push(next);
     }

@@ -10,6 +10,11 @@ use crate::values::moment::{moment_text, write_moment_z};
 use crate::values::output;
 use crate::xml::write_element;
 
+// Without the letters they are in: there are clients that compare these as a whole.
+pub(super) const XML: &str = "application/xml";
+pub(super) const JSON: &str = "application/json";
+pub(super) const CSV: &str = "text/csv";
+
 /// The language of jobs, batches and errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
@@ -33,8 +38,8 @@ impl Format {
 
     pub(super) fn reply(self, status: StatusCode, body: String) -> Reply {
         match self {
-            Self::Xml => Reply::xml(status, "application/xml", body),
-            Self::Json => Reply::bare_json(status, body),
+            Self::Xml => Reply::whole(status, XML, body),
+            Self::Json => Reply::whole(status, JSON, body),
         }
     }
 }

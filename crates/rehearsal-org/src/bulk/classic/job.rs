@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::format::{Format, Info, Told};
+use crate::bulk::content::Content as Upload;
 use crate::bulk::job as two;
 use crate::bulk::job::{job_id, job_number};
-use crate::ids::{RecordId, id_text, parse_id};
+use crate::ids::{id_text, parse_id};
 use crate::org::Org;
+use crate::rest::packed::Packed;
 use crate::soql::extract::Columns;
 use crate::soql::shape::Shape;
 use crate::values::moment::now;
@@ -124,8 +125,8 @@ pub(super) struct Batch {
     number: u64,
     pub(super) id: String,
     created: i64,
-    /// As it was sent.
-    pub(super) request: Bytes,
+    /// As it was sent; that of the parts of a query is one.
+    pub(super) request: Arc<Upload>,
     progress: Mutex<BatchProgress>,
     pub(super) wake: Notify,
 }
@@ -144,7 +145,7 @@ pub(super) struct BatchProgress {
 
 /// What a query's batch found.
 pub(super) struct Matched {
-    pub(super) ids: Vec<RecordId>,
+    pub(super) ids: Packed,
     pub(super) columns: Columns,
     pub(super) shape: Arc<Shape>,
 }
@@ -164,6 +165,11 @@ impl Batch {
         progress.message = message;
         progress.modified = now();
         true
+    }
+
+    /// What it is called among those that hold parents: apart from the jobs of Bulk 2.0.
+    pub(super) fn holder(&self) -> u64 {
+        1 << 63 | self.number
     }
 
     /// The id of its one result.
@@ -318,6 +324,14 @@ pub(crate) struct ClassicJobs {
 }
 
 impl ClassicJobs {
+    /// No jobs; the first batch gets the number after this one.
+    pub(crate) fn numbered_from(last: u64) -> Self {
+        Self {
+            last_batch: AtomicU64::new(last),
+            ..Self::default()
+        }
+    }
+
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClassicJob>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -343,7 +357,7 @@ impl ClassicJobs {
         self.jobs().get(&job_number(id)?).cloned()
     }
 
-    pub(super) fn batch(&self, request: Bytes) -> Arc<Batch> {
+    pub(super) fn batch(&self, request: Arc<Upload>) -> Arc<Batch> {
         let number = self.last_batch.fetch_add(1, Ordering::Relaxed) + 1;
         let created = now();
         Arc::new(Batch {

@@ -1,15 +1,16 @@
 //! What came of each row of a batch, in the order sent, in the batch's own content type.
 
+use axum::http::StatusCode;
+use serde_json::{Value as Json, json};
+
 use super::NAMESPACE;
-use super::format::{DECLARATION, Format};
+use super::format::{CSV, DECLARATION, Format};
 use super::job::{Batch, Content};
 use crate::bulk::csv::write_quoted;
 use crate::errors::{RowError, bulk_text};
 use crate::org::Org;
 use crate::rest::Reply;
 use crate::write::Outcome;
-use axum::http::StatusCode;
-use serde_json::{Value as Json, json};
 
 pub(super) fn results(org: &Org, batch: &Batch, content: Content) -> Reply {
     let progress = batch.progress();
@@ -22,7 +23,7 @@ pub(super) fn results(org: &Org, batch: &Batch, content: Content) -> Reply {
     let rest: Vec<Outcome> = std::iter::repeat_with(unprocessed).take(left).collect();
     let all = progress.outcomes.iter().chain(&rest);
     match content {
-        Content::Csv => Reply::whole_csv(csv(org, all)),
+        Content::Csv => Reply::whole(StatusCode::OK, CSV, csv(org, all)),
         Content::Json => Format::Json.reply(StatusCode::OK, json_text(org, all)),
         Content::Xml => Format::Xml.reply(StatusCode::OK, xml(org, all)),
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
-use bytes::Bytes;
 
 use super::create::{JobInfo, spec};
 use super::drive::drive;
-use super::format::{DECLARATION, Exception, Format, Info, one, several};
+use super::format::{CSV, DECLARATION, Exception, Format, Info, JSON, XML, one, several};
 use super::job::{Batch, BatchState, ClassicJob, Content, JobState, Kind};
 use super::results::results;
 use super::{NAMESPACE, rows};
-use crate::bulk::upload::collect;
+use crate::bulk::content::Content as Upload;
+use crate::bulk::upload::{collect, no_room};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::rest::Reply;
@@ -21,8 +21,8 @@ use crate::xml::write_element;
 /// The versions answered; those before are retired.
 const VERSIONS: std::ops::RangeInclusive<u32> = 31..=67;
 /// The most a batch may hold, in bytes.
-const MOST: usize = 10 * 1024 * 1024;
-const MOST_INFO: usize = 64 * 1024;
+const MOST: u64 = 10 * 1024 * 1024;
+const MOST_INFO: u64 = 64 * 1024;
 
 /// `version` is the segment of the address, without a `v`.
 pub(crate) async fn answer(org: &Arc<Org>, call: Call, version: &str, path: &[&str]) -> Reply {
@@ -51,7 +51,10 @@ async fn take(
         Some(token) => org.auth.check_token(token.trim()),
         None => org.auth.check(&call.headers),
     };
-    allowed.map_err(|_| Exception::new("InvalidSessionId", "Invalid session id"))?;
+    if allowed.is_err() {
+        call.drain().await;
+        return Err(Exception::new("InvalidSessionId", "Invalid session id"));
+    }
     let number = version.strip_suffix(".0").and_then(|v| v.parse().ok());
     if !number.is_some_and(|v: u32| VERSIONS.contains(&v)) {
         let message = format!("Invalid API version: {version}");
@@ -95,7 +98,8 @@ fn told(format: Format, status: StatusCode, name: &str, info: &Info) -> Reply {
 async fn create(org: &Arc<Org>, mut call: Call, format: Format) -> Result<Reply, Exception> {
     call.only("POST")?;
     let body = std::mem::take(&mut call.body);
-    let body = collect(&call.headers, body, MOST_INFO).await?;
+    let body = collect(Upload::new(&org.jobs.spool), &call.headers, body, MOST_INFO).await?;
+    let body = body.whole().map_err(no_room)?;
     let info = JobInfo::read(format, &body)?;
     let spec = spec(&org.catalogue, &call, &info, format)?;
     let job = org.jobs.classic.create(org.jobs.next_number(), spec);
@@ -108,7 +112,7 @@ async fn change(
     call: Call,
     format: Format,
 ) -> Result<Reply, Exception> {
-    let body = call.bytes(MOST_INFO).await?;
+    let body = call.bytes(MOST_INFO as usize).await?;
     let info = JobInfo::read(format, &body)?;
     let state = match info.get("state") {
         Some("Closed") => JobState::Closed,
@@ -131,8 +135,8 @@ async fn add(
     format: Format,
 ) -> Result<Reply, Exception> {
     let body = std::mem::take(&mut call.body);
-    let data = collect(&call.headers, body, MOST).await?;
-    let batch = org.jobs.classic.batch(Bytes::from(data));
+    let data = collect(Upload::new(&org.jobs.spool), &call.headers, body, MOST).await?;
+    let batch = org.jobs.classic.batch(Arc::new(data));
     {
         let mut progress = job.progress();
         if progress.state != JobState::Open {
@@ -163,7 +167,7 @@ fn of_batch(
     };
     match path {
         [] => Ok(told(format, StatusCode::OK, "batchInfo", &batch.info(job))),
-        ["request"] => Ok(request(job, batch)),
+        ["request"] => request(job, batch),
         ["result", ..] if !matches!(state, BatchState::Completed | BatchState::Failed) => {
             let message = format!("Batch is {}, it has no result", state.name());
             Err(Exception::new("InvalidBatch", message))
@@ -179,11 +183,12 @@ fn of_batch(
             let matched =
                 matched.ok_or_else(|| Exception::new("InvalidBatch", "The batch has no result"))?;
             let rows = rows::Result::new(org, &matched, content, &job.spec.api_version);
-            Ok(match content {
-                Content::Csv => Reply::csv(rows),
-                Content::Json => Reply::pieces("application/json", rows),
-                Content::Xml => Reply::pieces("application/xml; charset=UTF-8", rows),
-            })
+            let content_type = match content {
+                Content::Csv => CSV,
+                Content::Json => JSON,
+                Content::Xml => XML,
+            };
+            Ok(Reply::pieces(content_type, rows))
         }
         ["result", id] => Err(Exception::new(
             "InvalidBatch",
@@ -194,13 +199,14 @@ fn of_batch(
 }
 
 /// What was sent.
-fn request(job: &ClassicJob, batch: &Batch) -> Reply {
-    let body = String::from_utf8_lossy(&batch.request).into_owned();
-    match (&job.spec.kind, job.spec.content) {
+fn request(job: &ClassicJob, batch: &Batch) -> Result<Reply, Exception> {
+    let body = batch.request.whole().map_err(no_room)?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(match (&job.spec.kind, job.spec.content) {
         (Kind::Ingest(_), Content::Json) => Format::Json.reply(StatusCode::OK, body),
         (Kind::Ingest(_), Content::Xml) => Format::Xml.reply(StatusCode::OK, body),
-        _ => Reply::whole_csv(body),
-    }
+        _ => Reply::whole(StatusCode::OK, CSV, body),
+    })
 }
 
 /// The ids of a query's results, of which a batch has one.

@@ -1,5 +1,6 @@
 //! The rows that a query's batch found, in each content type, written piece by piece while they are sent.
 
+use std::io;
 use std::sync::Arc;
 
 use super::NAMESPACE;
@@ -9,6 +10,7 @@ use crate::bulk::csv::write_quoted;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::soql::shape::{Moments, Writer};
+use crate::store::Store;
 use crate::values::Value;
 use crate::values::plain::write_plain;
 
@@ -23,8 +25,10 @@ pub(super) struct Result {
     matched: Arc<Matched>,
     content: Content,
     version: String,
-    ids: Vec<RecordId>,
-    written: usize,
+    /// How many of those that matched were looked at.
+    looked_at: usize,
+    /// Whether one of them was still there.
+    any: bool,
     at: At,
 }
 
@@ -43,25 +47,33 @@ impl Result {
         content: Content,
         version: &str,
     ) -> Self {
-        let ids = {
-            let store = org.read();
-            let all = matched.ids.iter().copied();
-            all.filter(|id| store.row(*id).is_some()).collect()
-        };
         Self {
             org: Arc::clone(org),
             matched: Arc::clone(matched),
             content,
             version: version.to_owned(),
-            ids,
-            written: 0,
+            looked_at: 0,
+            any: false,
             at: At::Head,
         }
     }
 
+    /// Those of a piece that are still there.
+    fn there(&self, store: &Store, from: usize) -> Vec<RecordId> {
+        let mut ids = self.matched.ids.some(from..from + PIECE);
+        ids.retain(|id| store.is_there(*id));
+        ids
+    }
+
+    fn is_empty(&self) -> bool {
+        let store = self.org.read();
+        let mut pieces = (0..self.matched.ids.len()).step_by(PIECE);
+        pieces.all(|from| self.there(&store, from).is_empty())
+    }
+
     fn head(&self) -> String {
         match self.content {
-            Content::Csv if self.ids.is_empty() => NONE.to_owned(),
+            Content::Csv if self.is_empty() => NONE.to_owned(),
             Content::Csv => {
                 let mut out = String::new();
                 for (place, name) in self.matched.columns.names().enumerate() {
@@ -89,13 +101,12 @@ impl Result {
         }
     }
 
-    fn rows(&self, ids: &[RecordId]) -> String {
+    fn rows(&self, store: &Store, ids: &[RecordId]) -> String {
         let org = &self.org;
-        let store = org.read();
         let mut out = String::with_capacity(ids.len() * 128);
         let writer = Writer {
             catalogue: &org.catalogue,
-            store: &store,
+            store,
             version: &self.version,
             moments: Moments::Milliseconds,
             page: usize::MAX,
@@ -107,7 +118,7 @@ impl Result {
                 for id in ids {
                     let start = out.len();
                     let columns = &self.matched.columns;
-                    columns.each(&org.catalogue, &store, *id, |_, field, value| {
+                    columns.each(&org.catalogue, store, *id, |_, field, value| {
                         if out.len() > start {
                             out.push(',');
                         }
@@ -122,7 +133,7 @@ impl Result {
                 }
             }
             Content::Json => {
-                if self.written > 0 {
+                if self.any {
                     out.push(',');
                 }
                 writer.records(&self.matched.shape, ids, &mut out);
@@ -138,25 +149,38 @@ impl Result {
 }
 
 impl Iterator for Result {
-    type Item = String;
+    type Item = io::Result<String>;
 
-    fn next(&mut self) -> Option<String> {
-        match self.at {
+    fn next(&mut self) -> Option<Self::Item> {
+        let piece = match self.at {
             At::Head => {
                 self.at = At::Rows;
-                Some(self.head())
+                self.head()
             }
-            At::Rows if self.written < self.ids.len() => {
-                let to = (self.written + PIECE).min(self.ids.len());
-                let piece = self.rows(&self.ids[self.written..to]);
-                self.written = to;
-                Some(piece)
+            At::Rows if self.looked_at < self.matched.ids.len() => {
+                let store = self.org.read();
+                let ids = self.there(&store, self.looked_at);
+                let piece = if ids.is_empty() {
+                    String::new()
+                } else {
+                    self.rows(&store, &ids)
+                };
+                drop(store);
+                self.looked_at += PIECE;
+                self.any |= !ids.is_empty();
+                piece
             }
             At::Rows => {
                 self.at = At::End;
-                Some(self.foot())
+                self.foot()
             }
-            At::End => None,
-        }
+            At::End => return None,
+        };
+        Some(
+            self.org
+                .still_sound()
+                .map(|()| piece)
+                .map_err(io::Error::other),
+        )
     }
 }

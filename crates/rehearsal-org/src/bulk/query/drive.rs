@@ -1,4 +1,4 @@
-//! Runs a query job in the background: states at the org's pace, all matching ids taken under one lock.
+//! Runs a query job in the background: states at the org's pace, all matching ids taken at one moment.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use crate::bulk::job::State;
 use crate::bulk::process::wait_while_held;
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::rest::packed::Packed;
 use crate::soql::extract::extract;
 
 /// Records that stay next to each other in results without an order.
@@ -23,14 +24,11 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<QueryJob>) {
     if !job.enter(State::InProgress) {
         return;
     }
-    let failing = org.faults.take_job_failure().is_some();
+    let failure = org.faults.take_job_failure();
     let in_progress = || job.state() == State::InProgress;
     wait_while_held(&org, &job.wake, in_progress, 0).await;
-    if failing {
-        return fail(
-            &job,
-            "InternalServerError : The job could not be completed after several retries".to_owned(),
-        );
+    if let Some(failure) = failure {
+        return fail(&job, failure.message);
     }
     let started = Instant::now();
     let work = {
@@ -57,12 +55,13 @@ fn matched(org: &Org, job: &QueryJob) -> Result<Matched, String> {
     let spec = &job.spec;
     let found = extract(&org.catalogue, &org.read(), &spec.query, spec.deleted);
     let mut found = found.map_err(|refusal| refusal.to_state_message(&spec.query))?;
+    org.still_sound()?;
     if !found.ordered {
         let seed = org.seed ^ job.number.rotate_left(32);
         found.ids = shuffled(found.ids, &mut StdRng::seed_from_u64(seed));
     }
     Ok(Matched {
-        ids: found.ids,
+        ids: Packed::new(&found.ids),
         columns: found.columns,
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::bulk::job::{Delimiter, State, job_id, job_number};
-use crate::ids::RecordId;
+use crate::rest::packed::Packed;
 use crate::soql::extract::Columns;
 use crate::values::moment::now;
 
@@ -47,7 +47,7 @@ pub(super) struct Progress {
 
 /// The records that matched, as they were in one moment.
 pub(super) struct Matched {
-    pub(super) ids: Vec<RecordId>,
+    pub(super) ids: Packed,
     pub(super) columns: Columns,
 }
 

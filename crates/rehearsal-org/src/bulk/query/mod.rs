@@ -6,5 +6,7 @@ mod drive;
 mod job;
 mod pages;
 pub(crate) mod routes;
+mod summary;
 
 pub(crate) use job::QueryJobs;
+pub(super) use summary::summaries;

@@ -1,5 +1,6 @@
 //! Result pages of a query job: where one begins and ends, and its CSV, written piece by piece while it is sent.
 
+use std::io;
 use std::sync::Arc;
 
 use super::job::{Matched, QueryJob};
@@ -52,10 +53,9 @@ impl Page {
     ) -> Self {
         let ids = {
             let store = org.read();
-            let there = matched.ids[from..to]
-                .iter()
-                .filter(|id| store.row(**id).is_some());
-            there.copied().collect()
+            let mut ids = matched.ids.some(from..to);
+            ids.retain(|id| store.is_there(*id));
+            ids
         };
         Self {
             org: Arc::clone(org),
@@ -92,11 +92,11 @@ impl Page {
 }
 
 impl Iterator for Page {
-    type Item = String;
+    type Item = io::Result<String>;
 
-    fn next(&mut self) -> Option<String> {
+    fn next(&mut self) -> Option<Self::Item> {
         if !std::mem::replace(&mut self.header_sent, true) {
-            return Some(self.header());
+            return Some(Ok(self.header()));
         }
         let to = (self.written + PIECE).min(self.ids.len());
         let ids = &self.ids[self.written..to];
@@ -125,7 +125,12 @@ impl Iterator for Page {
         }
         drop(store);
         self.written = to;
-        Some(out)
+        Some(
+            self.org
+                .still_sound()
+                .map(|()| out)
+                .map_err(io::Error::other),
+        )
     }
 }
 

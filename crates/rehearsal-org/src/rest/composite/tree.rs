@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{ApiError, Call, Org, Reply};
 use crate::errors::RowError;
+use crate::faults::locks::lock_drafts;
 use crate::ids::RecordId;
-use crate::rest::records::locked;
 use crate::schema::catalogue::Object;
 use crate::values::moment::now;
 use crate::write::draft::Reader;
@@ -177,22 +177,17 @@ fn write(org: &Org, mut nodes: Vec<Node>) -> Reply {
                 object,
                 operation: Operation::Insert,
             };
-            let locks = org.faults.take_locks(ready.len());
             let mut places = Vec::with_capacity(ready.len());
             let mut drafts = Vec::with_capacity(ready.len());
-            for (at, (place, parent)) in ready.into_iter().enumerate() {
+            for (place, parent) in ready {
                 let mut fields = std::mem::take(&mut nodes[place].fields);
                 if let Some((field, id)) = parent {
                     fields.insert(field.to_owned(), Json::String(id));
                 }
-                let mut draft = reader.json(&fields);
-                if at < locks {
-                    let error = locked(&org.catalogue.id_text(org.catalogue.user));
-                    draft.errors.insert(0, error.unreadable());
-                }
                 places.push(place);
-                drafts.push(draft);
+                drafts.push(reader.json(&fields));
             }
+            lock_drafts(org, None, &mut drafts);
             let outcomes = save(
                 &org.catalogue,
                 &mut store,
