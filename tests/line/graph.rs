@@ -212,3 +212,83 @@ async fn a_graph_arrives_whole_by_insert() {
 async fn a_graph_arrives_whole_by_upsert() {
     arrives("upsert").await;
 }
+
+/// All fields that two orgs share, and the references by way of the ids in the first.
+const FROM_ORG: &str = "migration: line-test
+connections:
+  old: { kind: salesforce, instance_url: \"${ORG_URL}\", access_token: \"${ORG_TOKEN}\" }
+  new: { kind: salesforce, instance_url: \"${NEW_URL}\", access_token: \"${NEW_TOKEN}\" }
+source: old
+target: new
+objects:
+  - name: accounts
+    from: { table: Account }
+    to: Account
+    operation: upsert
+    external_id: Legacy_Key__c
+    fields:
+      \"*\": same
+      Legacy_Key__c: Id
+      Parent: { lookup: accounts, by: ParentId }
+      Main_Person__r: { lookup: contacts, by: Main_Person__c }
+  - name: contacts
+    from: { table: Contact }
+    to: Contact
+    operation: upsert
+    external_id: Legacy_Key__c
+    fields:
+      \"*\": same
+      Legacy_Key__c: Id
+      Account: { lookup: accounts, by: AccountId }
+      ReportsTo: { lookup: contacts, by: ReportsToId }
+  - name: opportunities
+    from: { query: \"SELECT Id, Name, StageName, CloseDate, External_Id__c, AccountId FROM Opportunity\" }
+    to: Opportunity
+    operation: upsert
+    external_id: Legacy_Key__c
+    fields:
+      \"*\": same
+      Legacy_Key__c: Id
+      Account: { lookup: accounts, by: AccountId }
+  - name: tasks
+    from: { table: Task }
+    to: Task
+    operation: upsert
+    external_id: Legacy_Key__c
+    fields:
+      \"*\": same
+      Legacy_Key__c: Id
+      Who: { lookup: contacts, by: WhoId }
+      What: { lookup: [accounts, opportunities], which: \"case substr(WhatId, 1, 3) when '001' then 'accounts' when '006' then 'opportunities' end\", by: WhatId }
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_goes_from_org_to_org() {
+    let mut stage = Stage::new().await;
+    stage.execute("source", SOURCE).await;
+    let old = org(&mut stage).await;
+    let (url, token) = (old.url(), old.access_token().to_owned());
+    let new = org(&mut stage).await;
+    stage.set("NEW_URL", &new.url());
+    stage.set("NEW_TOKEN", new.access_token());
+    stage.set("ORG_URL", &url);
+    stage.set("ORG_TOKEN", &token);
+    stage.start_all();
+    let run = stage.run(&file("insert")).await;
+    stage.until_status(&run, RunStatus::Completed).await;
+    assert_eq!(graph(&old), EXPECTED);
+    let run = stage.run(FROM_ORG).await;
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert!(view.balanced && !view.over_limit, "{view:?}");
+    assert_eq!(graph(&new), EXPECTED);
+    let legacy =
+        |record: &BTreeMap<String, Value>| record["Legacy_Key__c"].as_str().map(str::to_owned);
+    let mut keys: Vec<_> = new.records("Account").iter().filter_map(legacy).collect();
+    let id = |record: &BTreeMap<String, Value>| record["Id"].as_str().map(str::to_owned);
+    let mut ids: Vec<_> = old.records("Account").iter().filter_map(id).collect();
+    keys.sort();
+    ids.sort();
+    assert_eq!(keys, ids, "each record keeps the id that it had");
+    old.stop().await;
+    new.stop().await;
+}

@@ -116,7 +116,9 @@ async fn a_job_goes_on_while_its_sessions_end() {
         bed.org.expire_sessions();
         let job = jobs.create(&plan).await.unwrap();
         bed.org.expire_sessions();
-        jobs.upload(&plan, &job, vec![part]).await.unwrap();
+        jobs.upload(&plan, &job, connector::JobBody::of(&[part]).unwrap())
+            .await
+            .unwrap();
         bed.org.expire_sessions();
         jobs.close(&job).await.unwrap();
         bed.org.expire_sessions();

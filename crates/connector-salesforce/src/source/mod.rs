@@ -85,7 +85,14 @@ impl SalesforceSource {
                     .hint("select its parts, BillingStreet, BillingCity, …")
                     .field(path));
                 }
-                let column = Field::new(path, field.data_type.clone(), true);
+                let data_type = match &field.data_type {
+                    // Expressions know offsets, and no zones by name.
+                    DataType::Timestamp(unit, Some(_)) => {
+                        DataType::Timestamp(*unit, Some("+00:00".into()))
+                    }
+                    other => other.clone(),
+                };
+                let column = Field::new(path, data_type, true);
                 return Ok(meta::with_native(column, &field.native));
             }
             let relation = at.object.relation(step);

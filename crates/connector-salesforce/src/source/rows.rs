@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn every_type_is_read_and_what_does_not_fit_is_rejected_alone() {
-        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
         let schema = Schema::new(vec![
             Field::new("Id", DataType::Utf8, true),
             Field::new("Active", DataType::Boolean, true),

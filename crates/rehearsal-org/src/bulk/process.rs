@@ -11,12 +11,12 @@ use super::csv::Fields;
 use super::job::{Job, RowOutcome, Spec, State, Upload};
 use super::table::{Table, unreadable};
 use crate::errors::bulk_text;
-use crate::faults::locks::{lock_drafts, locked};
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::org::Org;
 use crate::values::moment::now;
 use crate::write::draft::{Draft, Reader, Sent};
 use crate::write::save::save;
-use crate::write::{CHUNK, Operation, Outcome, delete};
+use crate::write::{CHUNK, Operation, Outcome};
 
 /// Brings a job from `UploadComplete` to its end.
 pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
@@ -224,29 +224,9 @@ pub(super) fn delete_chunk(
 ) -> Result<Vec<Outcome>, String> {
     let object = org.catalogue.at(spec.object);
     let hard = spec.operation == Operation::HardDelete;
-    let locks = org.faults.take_locks(ids.len());
-    let free: Vec<&str> = ids
-        .iter()
-        .zip(&locks)
-        .filter(|(_, locked)| !**locked)
-        .map(|(id, _)| id.as_str())
-        .collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut store = org.write();
-    let (deleted, _) = delete::delete(
-        &org.catalogue,
-        &mut store,
-        Some(object),
-        &free,
-        hard,
-        false,
-        now(),
-    );
+    let (outcomes, _) = delete_free(org, &mut store, Some(object), &ids, hard, false);
     drop(store);
-    let mut deleted = deleted.into_iter();
-    let each = ids.iter().zip(locks).map(|(id, held)| {
-        let outcome = if held { None } else { deleted.next() };
-        outcome.unwrap_or_else(|| Err(vec![locked(id)]))
-    });
-    let outcomes = each.collect();
     org.still_sound().map(|()| outcomes)
 }

@@ -9,9 +9,13 @@ use super::Faults;
 use crate::errors::RowError;
 use crate::ids::RecordId;
 use crate::org::Org;
-use crate::schema::catalogue::Catalogue;
+use crate::schema::catalogue::{Catalogue, Object};
+use crate::store::Store;
 use crate::values::Value;
+use crate::values::moment::now;
 use crate::write::draft::Draft;
+use crate::write::save::Undo;
+use crate::write::{Outcome, delete};
 
 /// The error of a record somebody else is writing.
 pub(crate) fn locked(id: &str) -> RowError {
@@ -38,6 +42,43 @@ pub(crate) fn lock_drafts(org: &Org, job: Option<u64>, drafts: &mut [Draft]) {
             draft.errors.insert(0, error.unreadable());
         }
     }
+}
+
+/// Deletes records of any object, or of this one, but for those whose lock somebody else has; also gives how to take it
+/// back. With `all_or_none`, nothing is deleted when one can't be.
+pub(crate) fn delete_free(
+    org: &Org,
+    store: &mut Store,
+    object: Option<&Object>,
+    ids: &[&str],
+    hard: bool,
+    all_or_none: bool,
+) -> (Vec<Outcome>, Vec<Undo>) {
+    let locks = org.faults.take_locks(ids.len());
+    let each = || ids.iter().zip(&locks);
+    if all_or_none && locks.contains(&true) {
+        let refused = each().map(|(id, held)| {
+            let error = if *held {
+                locked(id)
+            } else {
+                RowError::rolled_back()
+            };
+            Err(vec![error])
+        });
+        return (refused.collect(), Vec::new());
+    }
+    let free: Vec<&str> = each()
+        .filter(|(_, held)| !**held)
+        .map(|(id, _)| *id)
+        .collect();
+    let catalogue = &org.catalogue;
+    let (deleted, undo) = delete::delete(catalogue, store, object, &free, hard, all_or_none, now());
+    let mut deleted = deleted.into_iter();
+    let outcomes = each().map(|(id, held)| {
+        let outcome = if *held { None } else { deleted.next() };
+        outcome.unwrap_or_else(|| Err(vec![locked(id)]))
+    });
+    (outcomes.collect(), undo)
 }
 
 /// The records a draft refers to. Owners and record types are never locked for those that refer to them.

@@ -9,12 +9,11 @@ use super::call::Call;
 use super::records::field_list;
 use super::reply::Reply;
 use crate::errors::{ApiError, RowError};
-use crate::faults::locks::lock_drafts;
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::org::Org;
 use crate::schema::catalogue::Object;
 use crate::store::output::write_record;
 use crate::values::moment::now;
-use crate::write::delete;
 use crate::write::draft::{Draft, Reader};
 use crate::write::journal::Journal;
 use crate::write::save::{Undo, roll_back, save};
@@ -195,15 +194,7 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
     org.blocking(move |org| {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut store = org.write();
-        let (mut outcomes, undo) = delete::delete(
-            &org.catalogue,
-            &mut store,
-            None,
-            &ids,
-            false,
-            all_or_none,
-            now(),
-        );
+        let (mut outcomes, undo) = delete_free(org, &mut store, None, &ids, false, all_or_none);
         if let Some(journal) = journal {
             journal.add(undo);
         }
@@ -299,10 +290,7 @@ fn fail_all(outcomes: &mut [Outcome]) -> bool {
     let failed = outcomes.iter().any(Result::is_err);
     if failed {
         for outcome in outcomes.iter_mut().filter(|o| o.is_ok()) {
-            *outcome = Err(vec![RowError::new(
-                "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-                "Record rolled back because not all records were valid and the request was using AllOrNone header",
-            )]);
+            *outcome = Err(vec![RowError::rolled_back()]);
         }
     }
     failed

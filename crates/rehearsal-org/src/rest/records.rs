@@ -9,7 +9,7 @@ use super::call::Call;
 use super::misc::reads;
 use super::reply::Reply;
 use crate::errors::ApiError;
-use crate::faults::locks::lock_drafts;
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::schema::catalogue::{Home, Object};
@@ -20,7 +20,7 @@ use crate::values::parse::parse;
 use crate::write::draft::Reader;
 use crate::write::journal::Journal;
 use crate::write::save::save;
-use crate::write::{Operation, Outcome, delete};
+use crate::write::{Operation, Outcome};
 
 fn object<'a>(org: &'a Org, name: &str) -> Result<&'a Object, ApiError> {
     org.catalogue.object(name).ok_or_else(ApiError::not_found)
@@ -296,15 +296,7 @@ fn delete_one(
 ) -> Result<Reply, ApiError> {
     let mut store = org.write();
     let text = org.catalogue.id_text(id);
-    let (mut outcomes, undo) = delete::delete(
-        &org.catalogue,
-        &mut store,
-        Some(object),
-        &[&text],
-        false,
-        false,
-        now(),
-    );
+    let (mut outcomes, undo) = delete_free(org, &mut store, Some(object), &[&text], false, false);
     if let Some(journal) = journal {
         journal.add(undo);
     }

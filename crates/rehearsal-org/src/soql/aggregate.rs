@@ -1,7 +1,8 @@
-//! GROUP BY and aggregate functions: one pass over the records unless groups are very many, sums exact.
+//! GROUP BY and aggregate functions: one pass over the records, two where groups are very many; sums exact.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::io;
 
 use serde_json::{Value as Json, json};
 
@@ -10,9 +11,10 @@ use super::ast::{Expression, Function, Name, Query};
 use super::filter::{LeftType, Scope, Test, Values, compile};
 use super::matching::Matching;
 use super::metadata::{of_field, plain};
+use super::order::Sorter;
 use super::path::Path;
-use super::plan::{Names, left_type, no_function, refuse, searchable};
-use super::run::ordering;
+use super::plan::{Names, OfRecord, left_type, no_function, refuse, searchable};
+use super::run::{ordering, unsorted};
 use super::scalar::Scalar;
 use super::tally::{Marks, Tally};
 use crate::schema::FieldKind;
@@ -21,7 +23,7 @@ use crate::schema::catalogue::{Catalogue, Field};
 /// The most groups one reply can hold, since aggregates have no pages.
 const MOST: usize = 2000;
 /// The most groups that are held at a time.
-const AT_ONCE: usize = 200_000;
+const AT_ONCE: usize = 100_000;
 
 pub(super) struct Grouping {
     keys: Vec<Path>,
@@ -160,7 +162,9 @@ impl Grouping {
     ) -> Result<(usize, String), QueryError> {
         // One more than fits shows that there are too many.
         let most = offset.saturating_add(limit.min(MOST + 1));
-        let mut groups = self.collect(catalogue, matching, most, at_once);
+        let mut groups = self
+            .collect(catalogue, matching, most, at_once)
+            .map_err(unsorted)?;
         groups.drain(..offset.min(groups.len()));
         groups.truncate(limit);
         if groups.len() > MOST {
@@ -186,76 +190,45 @@ impl Grouping {
         Ok((groups.len(), json))
     }
 
-    /// The first `most` groups that pass, in order. Where there are more than can be held at once, the records are gone
-    /// through several times, for a share of the groups each time.
+    /// The first `most` groups that pass, in order.
     fn collect(
         &self,
         catalogue: &Catalogue,
         matching: &Matching<'_>,
         most: usize,
         at_once: usize,
-    ) -> Vec<Group> {
-        let mut shares = 1;
-        loop {
-            if let Some(groups) = self.in_shares(catalogue, matching, most, shares, at_once) {
-                return groups;
-            }
-            // Enough for a group per record, and some more, since shares are not quite of one size.
-            let enough = (matching.total() / at_once) as u64 * 5 / 4 + 1;
-            shares = enough.max(shares * 2);
-        }
+    ) -> io::Result<Vec<Group>> {
+        let mut groups = match self.all_at_once(catalogue, matching, at_once) {
+            Some(groups) => groups,
+            None => self.one_by_one(catalogue, matching, most)?,
+        };
+        self.sort(&mut groups);
+        groups.truncate(most);
+        Ok(groups)
     }
 
-    fn in_shares(
+    /// The groups that pass; `None` if there are too many to be held.
+    fn all_at_once(
         &self,
         catalogue: &Catalogue,
         matching: &Matching<'_>,
-        most: usize,
-        shares: u64,
-        at_once: usize,
-    ) -> Option<Vec<Group>> {
-        let mut kept = Vec::new();
-        for share in 0..shares {
-            kept.extend(self.share(catalogue, matching, (share, shares), at_once)?);
-            self.sort(&mut kept);
-            kept.truncate(most);
-        }
-        Some(kept)
-    }
-
-    /// The groups of one share that pass; `None` if they are too many.
-    fn share(
-        &self,
-        catalogue: &Catalogue,
-        matching: &Matching<'_>,
-        (share, shares): (u64, u64),
         at_once: usize,
     ) -> Option<Vec<Group>> {
         let mut groups: Vec<Group> = Vec::new();
         let mut places: HashMap<u128, usize> = HashMap::new();
+        let mut key = String::new();
         if self.keys.is_empty() {
             // Without GROUP BY there is one group, of no records perhaps.
             groups.push(self.start(Vec::new()));
-            places.insert(self.marks.of(""), 0);
+            places.insert(self.marks.of(&key), 0);
         }
-        let mut key = String::new();
         matching.each(&mut |record| {
-            key.clear();
-            for path in &self.keys {
-                record.look(path, |value| value.write_key(catalogue, &mut key));
-            }
-            let hash = self.marks.of(&key);
-            if hash as u64 % shares != share {
-                return true;
-            }
-            let place = *places.entry(hash).or_insert_with(|| {
-                let keys = self.keys.iter().map(|path| record.scalar(path));
-                groups.push(self.start(keys.collect()));
+            let mark = self.mark(catalogue, record, &mut key);
+            let place = *places.entry(mark).or_insert_with(|| {
+                groups.push(self.start_with(record));
                 groups.len() - 1
             });
-            for ((_, path), tally) in self.aggregates.iter().zip(&mut groups[place].tallies) {
-                record.look(path, |value| tally.add(catalogue, value, &self.marks));
-            }
+            self.tally(catalogue, record, &mut groups[place]);
             groups.len() <= at_once
         });
         if groups.len() > at_once {
@@ -265,6 +238,69 @@ impl Grouping {
             groups.retain(|group| having.holds(group));
         }
         Some(groups)
+    }
+
+    /// The groups that pass, of which about `most` are held: the records are gone through group by group.
+    fn one_by_one(
+        &self,
+        catalogue: &Catalogue,
+        matching: &Matching<'_>,
+        most: usize,
+    ) -> io::Result<Vec<Group>> {
+        let mut sorter = Sorter::new(&[], usize::MAX);
+        let mut key = String::new();
+        matching.each(&mut |record| {
+            let mark = self.mark(catalogue, record, &mut key);
+            sorter.push(mark.to_be_bytes().to_vec(), record.id.serial)
+        });
+        let mut kept = Vec::new();
+        let mut keep = |group: Group| {
+            if self
+                .having
+                .as_ref()
+                .is_none_or(|having| having.holds(&group))
+            {
+                kept.push(group);
+            }
+            if kept.len() > most.saturating_mul(2).saturating_add(MOST) {
+                self.sort(&mut kept);
+                kept.truncate(most);
+            }
+        };
+        let mut current: Option<(u128, Group)> = None;
+        for id in matching.sorted(sorter)? {
+            matching.one(id, &mut |record| {
+                let mark = self.mark(catalogue, record, &mut key);
+                if let Some((_, group)) = current.take_if(|(of, _)| *of != mark) {
+                    keep(group);
+                }
+                let (_, group) = current.get_or_insert_with(|| (mark, self.start_with(record)));
+                self.tally(catalogue, record, group);
+            });
+        }
+        if let Some((_, group)) = current {
+            keep(group);
+        }
+        Ok(kept)
+    }
+
+    /// What tells a record's group from others.
+    fn mark(&self, catalogue: &Catalogue, record: &OfRecord<'_>, key: &mut String) -> u128 {
+        key.clear();
+        for path in &self.keys {
+            record.look(path, |value| value.write_key(catalogue, key));
+        }
+        self.marks.of(key)
+    }
+
+    fn tally(&self, catalogue: &Catalogue, record: &OfRecord<'_>, group: &mut Group) {
+        for ((_, path), tally) in self.aggregates.iter().zip(&mut group.tallies) {
+            record.look(path, |value| tally.add(catalogue, value, &self.marks));
+        }
+    }
+
+    fn start_with(&self, record: &OfRecord<'_>) -> Group {
+        self.start(self.keys.iter().map(|path| record.scalar(path)).collect())
     }
 
     fn sort(&self, groups: &mut [Group]) {

@@ -1,8 +1,11 @@
 //! The records of a query: found by an index where a key, a reference or an id has to match, else by looking at all,
 //! one after the other; never held.
 
+use std::io;
+
 use super::ast::Comparison;
 use super::filter::{Operand, Set, Test};
+use super::order::Sorter;
 use super::path::Path;
 use super::plan::{OfRecord, Plan};
 use crate::ids::RecordId;
@@ -66,11 +69,6 @@ impl<'a> Matching<'a> {
         ids
     }
 
-    /// How many there are at most, but for deleted ones.
-    pub(super) fn total(&self) -> usize {
-        self.store.count(self.object)
-    }
-
     /// Shows each record in the order they were created, until told to stop.
     pub(super) fn each(&self, visit: &mut dyn FnMut(&OfRecord<'_>) -> bool) {
         let mut show = |id, row: &crate::store::Row| {
@@ -101,6 +99,23 @@ impl<'a> Matching<'a> {
                 .store
                 .scan(self.object, self.deleted, Some(&self.fields), &mut show),
         }
+    }
+
+    /// Shows one record, whether it passes or not.
+    pub(super) fn one(&self, id: RecordId, visit: &mut dyn FnMut(&OfRecord<'_>)) {
+        if let Some(row) = self.store.row(id) {
+            visit(&OfRecord {
+                catalogue: self.catalogue,
+                store: self.store,
+                id,
+                row: &row,
+            });
+        }
+    }
+
+    /// The records that were sorted.
+    pub(super) fn sorted(&self, sorter: Sorter<'_>) -> io::Result<Vec<RecordId>> {
+        sorter.finish(self.object)
     }
 
     fn id(&self, serial: u32) -> RecordId {

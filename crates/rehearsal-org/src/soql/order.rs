@@ -52,8 +52,12 @@ impl<'a> Sorter<'a> {
 
     /// Adds a record; `false` when no further one is of use.
     pub(super) fn add(&mut self, record: &OfRecord<'_>) -> bool {
-        let mut key = sort_key(self.order, record);
-        key.extend(record.id.serial.to_be_bytes());
+        self.push(sort_key(self.order, record), record.id.serial)
+    }
+
+    /// Adds a record by the bytes it is sorted by; `false` when no further one is of use.
+    pub(super) fn push(&mut self, mut key: Vec<u8>, serial: u32) -> bool {
+        key.extend(serial.to_be_bytes());
         self.bytes += key.len() + EACH;
         self.keys.push(key.into_boxed_slice());
         if self.bytes > self.budget

@@ -72,7 +72,7 @@ pub(super) fn records(
     } else {
         let mut sorter = Sorter::new(&plan.order, most);
         matching.each(&mut |record| sorter.add(record));
-        sorter.finish(plan.object.index).map_err(unsorted)?
+        matching.sorted(sorter).map_err(unsorted)?
     };
     ids.drain(..plan.offset.min(ids.len()));
     Ok(ids)
@@ -91,7 +91,8 @@ fn count(matching: &Matching<'_>, most: usize) -> usize {
     count.min(most)
 }
 
-fn unsorted(error: std::io::Error) -> QueryError {
+/// The error of a machine that has no room for it.
+pub(super) fn unsorted(error: std::io::Error) -> QueryError {
     tracing::error!(%error, "no place to sort a query's records");
     QueryError::new("UNKNOWN_EXCEPTION", "An unexpected error occurred.")
 }

@@ -175,7 +175,7 @@ fn sorting_in_stretches_is_sorting() {
 }
 
 #[test]
-fn groups_in_shares_are_groups() {
+fn groups_one_by_one_are_groups() {
     let org = org();
     for soql in [
         "SELECT External_Id__c, COUNT(Id) n FROM Account GROUP BY External_Id__c ORDER BY External_Id__c LIMIT 40",

@@ -206,12 +206,13 @@ async fn composite_has_its_limits() {
         json!([
             call("POST", "composite", "inner", json!({"compositeRequest": []})),
             call("GET", "jobs/ingest", "jobs", Value::Null),
+            call("GET", "tooling/sobjects", "tooling", Value::Null),
             call("GET", "nowhere", "none", Value::Null),
             {"method": "GET", "url": "/elsewhere", "referenceId": "other"},
         ]),
     )
     .await;
-    assert_eq!(statuses(&answers), [400, 400, 404, 404]);
+    assert_eq!(statuses(&answers), [400, 400, 400, 404, 404]);
     let (status, _) = client
         .send(Method::POST, "composite", Some(json!({"requests": []})))
         .await;

@@ -6,6 +6,7 @@ use rehearsal_org::{CallFault, FaultPlan, Share};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::classic_client::{add, call, element, ended, result, xml_job};
 use crate::client::{Client, read, start};
 
 impl Client {
@@ -349,4 +350,94 @@ async fn calls_may_be_slow() {
         "TooManyLockFailure : Too many lock failure 200 Trying again later."
     );
     assert_eq!(done.unprocessed.len(), 1);
+}
+
+#[tokio::test]
+async fn batches_and_trees_meet_locks_as_other_writes_do() {
+    let client = start().await;
+    for key in ["P", "Q"] {
+        client
+            .create("Account", json!({"Name": key, "External_Id__c": key}))
+            .await;
+    }
+    let faults = client.org.faults();
+    faults.lock_shared_parents(true);
+    faults.hold_jobs_after(1);
+    let inner =
+        "<operation>insert</operation><object>Contact</object><contentType>CSV</contentType>";
+    let job = xml_job(&client, inner).await;
+    let mut batches = Vec::new();
+    for rows in ["a,P\n", "b,P\nc,Q\n"] {
+        let csv = format!("LastName,Account.External_Id__c\n{rows}");
+        let batch = add(&client, &job, "text/csv", &csv).await;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let path = format!("job/{job}/batch/{batch}");
+        let written = rows.lines().count().to_string();
+        loop {
+            let (_, _, info) = call(&client, Method::GET, &path, "text/csv", String::new()).await;
+            if element(&info, "numberRecordsProcessed") == written {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{info}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        batches.push(batch);
+    }
+    faults.release_jobs();
+    let failed = async |batch: &str| {
+        let info = ended(&client, &job, batch).await;
+        element(&info, "numberRecordsFailed").to_owned()
+    };
+    // The second batch's row of the same parent met the first's, though they are of one job.
+    assert_eq!(failed(&batches[0]).await, "0");
+    assert_eq!(failed(&batches[1]).await, "1");
+    let (_, text) = result(&client, &job, &batches[1]).await;
+    assert!(
+        text.lines().nth(1).unwrap().contains("UNABLE_TO_LOCK_ROW"),
+        "{text}"
+    );
+    // Nothing is held any more; rows ordered to be locked are so in a tree too, which is taken back.
+    faults.lock_rows(1);
+    let tree = json!({"records": [{"attributes": {"type": "Account", "referenceId": "r"}, "Name": "Tree"}]});
+    let path = "composite/tree/Account";
+    let (status, body) = client.send(Method::POST, path, Some(tree.clone())).await;
+    assert_eq!(
+        (status, &body["results"][0]["errors"][0]["statusCode"]),
+        (400, &json!("UNABLE_TO_LOCK_ROW"))
+    );
+    let (status, body) = client.send(Method::POST, path, Some(tree)).await;
+    assert_eq!(status, 201, "{body}");
+    assert_eq!(client.org.count("Account"), 3);
+    // Deletes meet them as well.
+    let found = client.query("SELECT Id FROM Account ORDER BY Name").await;
+    let ids: Vec<&str> = (0..2)
+        .map(|n| found["records"][n]["Id"].as_str().unwrap())
+        .collect();
+    let all = format!("composite/sobjects?ids={}", ids.join(","));
+    let codes = async |path: &str| {
+        faults.lock_rows(1);
+        let (_, body) = client.send(Method::DELETE, path, None).await;
+        let code = |of: &Value| {
+            of["errors"][0]["statusCode"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        [code(&body[0]), code(&body[1])]
+    };
+    let none = codes(&format!("{all}&allOrNone=true")).await;
+    assert_eq!(
+        none,
+        ["UNABLE_TO_LOCK_ROW", "ALL_OR_NONE_OPERATION_ROLLED_BACK"]
+    );
+    assert_eq!(client.org.count("Account"), 3);
+    assert_eq!(codes(&all).await, ["UNABLE_TO_LOCK_ROW", ""]);
+    faults.lock_rows(1);
+    let one = format!("sobjects/Account/{}", ids[0]);
+    let (status, body) = client.send(Method::DELETE, &one, None).await;
+    assert_eq!(
+        (status, &body[0]["errorCode"]),
+        (400, &json!("UNABLE_TO_LOCK_ROW"))
+    );
+    assert_eq!(client.org.count("Account"), 2);
 }

@@ -13,6 +13,7 @@ mod bulk_query;
 mod collections;
 mod composite;
 mod data_file;
+mod data_file_schema;
 mod describe;
 mod fault_orders;
 mod faults;

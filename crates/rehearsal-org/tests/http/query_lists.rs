@@ -350,3 +350,24 @@ async fn columns_are_told_without_records() {
     let told = columns("SELECT Nope FROM Account").await;
     assert_eq!(told[0]["errorCode"], "INVALID_FIELD");
 }
+
+/// Deleted children are in no index, so that those of `queryAll` are found by a look at all.
+#[tokio::test]
+async fn children_found_by_index_are_those_found_by_a_look_at_all() {
+    let client = furnished().await;
+    for children in [
+        "SELECT LastName FROM Contacts",
+        "SELECT LastName FROM Contacts WHERE LastName = 'Lee' OR FirstName = 'Bob'",
+        "SELECT LastName FROM Contacts WHERE Account.Name = 'Acme' ORDER BY LastName DESC LIMIT 1",
+        "SELECT LastName FROM Contacts ORDER BY FirstName NULLS LAST LIMIT 5 OFFSET 1",
+    ] {
+        let soql = format!("SELECT Name, ({children}) FROM Account ORDER BY Name");
+        let indexed = client.query(&soql).await;
+        let request = client
+            .request(Method::GET, "queryAll")
+            .query(&[("q", &soql)]);
+        let all: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(indexed, all, "{children}");
+        assert!(indexed["records"][0]["Contacts"]["totalSize"].is_u64());
+    }
+}
