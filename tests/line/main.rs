@@ -4,6 +4,7 @@
 
 mod bad_chunks;
 mod bad_input;
+mod before_a_run;
 mod changes;
 mod chinook;
 mod crashes;

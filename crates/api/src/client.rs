@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Changes, CheckReport, ErrorEnvelope, Failures, FailuresQuery, Halt, RunList, RunView, StartRun,
-    Started,
+    Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures, FailuresQuery,
+    Halt, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -50,6 +50,19 @@ impl Client {
 
     pub async fn check(&self, run: &StartRun) -> Result<CheckReport, Failure> {
         self.post("/api/check", run).await
+    }
+
+    pub async fn plan(&self, run: &StartRun, query: PlanQuery) -> Result<PlanReport, Failure> {
+        let request = self.request(Method::POST, "/api/plan");
+        self.send(request.query(&query).json(run)).await
+    }
+
+    pub async fn compare(&self, run: &StartRun) -> Result<CompareReport, Failure> {
+        self.post("/api/compare", run).await
+    }
+
+    pub async fn doctor(&self, run: &StartRun) -> Result<DoctorReport, Failure> {
+        self.post("/api/doctor", run).await
     }
 
     pub async fn runs(&self) -> Result<RunList, Failure> {

@@ -1,9 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod before;
 mod client;
 mod error;
 mod types;
 
+pub use before::{
+    CompareReport, ComparedColumn, ComparedObject, DoctorReport, Known, LengthDifference, LookedAt,
+    Metadata, MissingField, NullDifference, PlanQuery, PlanReport, PlanTotals, PlannedJobs,
+    PlannedLookup, PlannedObject, PlannedPhase, TypeDifference, UnfilledField, ValueGap,
+};
 pub use client::Client;
 pub use error::{ErrorBody, ErrorEnvelope};
 pub use types::{

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use connector::{Read, Sizing, Source, SourceObject, Split};
@@ -20,6 +21,8 @@ use crate::scan::{Place, Scan};
 
 /// Slices cut in one call at most: cutting reads through the file.
 const CUT_AT_ONCE: usize = 16;
+/// Bytes of a look at the first records.
+const LOOK: usize = 16 << 20;
 /// Records from whose length the number of all is guessed.
 const LOOKED_AT: u64 = 200;
 
@@ -108,6 +111,15 @@ impl Source for CsvSource {
     async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
         let (source, object) = (self.clone(), object.clone());
         aside(move || source.count(&object)).await
+    }
+
+    async fn first(
+        &self,
+        object: &SourceObject,
+        most: u64,
+    ) -> Result<Option<RecordBatch>, Failure> {
+        let (source, object) = (self.clone(), object.clone());
+        aside(move || source.first(&object, most)).await
     }
 }
 
@@ -257,6 +269,24 @@ impl CsvSource {
             }
         }
         Ok(records)
+    }
+
+    /// Of the first file alone.
+    fn first(&self, object: &SourceObject, most: u64) -> Result<Option<RecordBatch>, Failure> {
+        let details = details(object)?;
+        let (Some(facts), Some(start)) = (details.files.first(), details.starts.first()) else {
+            return Ok(None);
+        };
+        let sizing = Sizing {
+            records: most,
+            bytes: LOOK,
+            slices: 1,
+        };
+        let path = files::check(&self.folder, facts)?;
+        let (end, _) = self.cut(&path, *start, sizing)?;
+        let mut parsed = Parsed::new(object.schema.clone(), &self.null);
+        parsed.read(&path, self.delimiter, (*start, end.byte), &|_| true)?;
+        Ok(Some(parsed.finish()?.0))
     }
 
     /// A guess from the length of the first records.

@@ -26,7 +26,11 @@ pub(crate) struct Described {
     pub(crate) finders: HashSet<String>,
     /// Fields marked External ID. They need not be unique.
     pub(crate) external_ids: HashSet<String>,
+    pub(crate) createable: bool,
+    pub(crate) updateable: bool,
     pub(crate) deletable: bool,
+    /// What people call it; the org's flows name it so.
+    pub(crate) label: String,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +40,8 @@ struct Answer {
     createable: bool,
     updateable: bool,
     deletable: bool,
+    #[serde(default)]
+    label: String,
     fields: Vec<FieldAnswer>,
 }
 
@@ -167,7 +173,10 @@ fn described(answer: Answer) -> Described {
         },
         finders,
         external_ids,
+        createable,
+        updateable,
         deletable: answer.deletable,
+        label: answer.label,
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many records there are, and names and texts in queries.
+//! Queries: how many records there are, and how names and texts stand in any query.
 //! Names and texts are put into it so that neither can end early and go on as something else.
 
 use connector::CountScope;

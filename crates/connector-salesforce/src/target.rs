@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use connector::{CountScope, LoadPlan, Target, TargetObject, Writing};
-use model::Failure;
+use connector::{
+    CountScope, Intent, LoadPlan, MetadataFile, NewField, Pace, Target, TargetObject, Writing,
+};
 use model::migration::SalesforceSettings;
+use model::{Failure, Finding};
 use serde::Deserialize;
 
 use crate::client::{Call, Client};
 use crate::describe::{Described, describe};
 use crate::jobs::SalesforceJobs;
-use crate::{prepare, soql};
+use crate::{estimate, inspect, metadata, prepare, soql};
 
 /// How long a description serves for checks: several services prepare the same plans at once.
 const FRESH: Duration = Duration::from_secs(60);
@@ -40,6 +42,10 @@ pub(crate) struct SalesforceTarget {
 }
 
 impl SalesforceTarget {
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// An object as the org described it within the last minute.
     pub(crate) async fn described(&self, to: &str) -> Result<Arc<Described>, Failure> {
         let known = self.descriptions().get(to).cloned();
@@ -91,5 +97,20 @@ impl Target for SalesforceTarget {
         let call = Call::get(&["query"]).query("q", &query);
         let counted: Counted = self.client.json(call).await?;
         Ok(counted.total_size)
+    }
+    fn pace(&self) -> Pace {
+        estimate::pace()
+    }
+
+    fn lasting(&self, plan: &LoadPlan) -> Vec<String> {
+        estimate::lasting(plan)
+    }
+
+    async fn inspect(&self, intents: &[Intent]) -> Vec<Finding> {
+        inspect::inspect(self, intents).await
+    }
+
+    fn metadata(&self, field: &NewField) -> Option<Result<MetadataFile, Failure>> {
+        Some(metadata::metadata(field))
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod before;
 mod body;
 mod gate;
 mod jobs;
@@ -7,6 +8,7 @@ mod source;
 mod target;
 mod transactions;
 
+pub use before::{Intent, JobCalls, MetadataFile, NewField, Pace};
 pub use body::JobBody;
 pub use gate::{Gate, OpenGate};
 pub use jobs::{JobStatus, Jobs, Sent, Verdict};

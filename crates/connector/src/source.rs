@@ -39,6 +39,16 @@ pub trait Source: Send + Sync {
 
     /// Counts the object's records by the system's own means, not by reading them as `read` does.
     async fn count(&self, object: &SourceObject) -> Result<u64, Failure>;
+
+    /// Some of the object's records, whichever come first, `most` of them at most: for a look before a run. Without those that can't be carried.
+    /// None where even that is not cheap, which is the default.
+    async fn first(
+        &self,
+        _object: &SourceObject,
+        _most: u64,
+    ) -> Result<Option<RecordBatch>, Failure> {
+        Ok(None)
+    }
 }
 
 /// An object of a source as it was found; plain data, stored with the run.

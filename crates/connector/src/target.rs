@@ -3,10 +3,10 @@
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use model::migration::Operation;
-use model::{Failure, RunId};
+use model::{Failure, Finding, RunId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Jobs, Transactions};
+use crate::{Intent, Jobs, MetadataFile, NewField, Pace, Transactions};
 
 /// A system that is written. One value serves many tasks at once.
 #[async_trait]
@@ -23,6 +23,44 @@ pub trait Target: Send + Sync {
 
     /// Counts records, read anew.
     async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure>;
+
+    /// How fast it takes records, for plans. Sends nothing.
+    fn pace(&self) -> Pace {
+        Pace {
+            records_per_second: 1_000.0,
+            seconds_per_job: 0.0,
+            rests_on: "a guess: nothing was measured for a system of this kind",
+        }
+    }
+
+    /// What a load by this plan changes for good, in sentences for people. Sends nothing.
+    fn lasting(&self, _plan: &LoadPlan) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Looks for what stands in the way of loading these objects, or would act on what is loaded: login, quotas, keys, rights, automation.
+    ///
+    /// Reads only, and never fails: what the system refuses to tell is a finding too. When it can't be reached, that is the only finding. Findings about
+    /// an object bear its intent's name; the caller adds the connection's.
+    async fn inspect(&self, intents: &[Intent]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for intent in intents {
+            let found = self.describe(&intent.to).await;
+            findings.push(match found {
+                Ok(found) => Finding::ok("target_object", format!("`{}` is there", found.name)),
+                Err(failure) => failure.into(),
+            });
+            if let Some(finding) = findings.last_mut() {
+                finding.object.get_or_insert_with(|| intent.object.clone());
+            }
+        }
+        findings
+    }
+
+    /// A missing field as the system's own tools would create it; none where the system has no such form. Fails for a field that can't be made so.
+    fn metadata(&self, _field: &NewField) -> Option<Result<MetadataFile, Failure>> {
+        None
+    }
 }
 
 /// The two ways of writing.

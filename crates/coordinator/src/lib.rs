@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod before;
 mod dispatch;
 mod finish;
 mod leader;

@@ -68,7 +68,7 @@ pub(crate) async fn prepare(
     Ok(Prepared { migration, objects })
 }
 
-fn read(request: &StartRun) -> Result<Migration, Failure> {
+pub(crate) fn read(request: &StartRun) -> Result<Migration, Failure> {
     let mut migration = Migration::parse(&request.file, &request.file_name)?;
     for (name, address) in &request.connections {
         migration
@@ -114,7 +114,7 @@ fn read(request: &StartRun) -> Result<Migration, Failure> {
 }
 
 /// A second pass is wanted with its object.
-fn wanted(migration: &Migration, request: &StartRun, object: &Object) -> bool {
+pub(crate) fn wanted(migration: &Migration, request: &StartRun, object: &Object) -> bool {
     let name = object.second_pass_of.as_ref().unwrap_or(&object.name);
     let all = request.only.is_empty() && request.phases.is_empty();
     let of_phase = |phase: &String| {

@@ -69,17 +69,24 @@ impl<'a> Place<'a> {
 impl Mapper {
     /// Compiles. Every error names the object, the field and the way out.
     pub fn compile(spec: &Spec<'_>) -> Result<Self, Failure> {
-        let compiled = std::thread::scope(|scope| {
-            std::thread::Builder::new()
-                .name("compile".to_owned())
-                .stack_size(STACK)
-                .spawn_scoped(scope, || Compiler { spec }.compile())
-                .map_err(|error| Failure::retry("no_thread", format!("no thread starts: {error}")))?
-                .join()
-                .map_err(|_| Failure::bug("compiling panicked; the log has the place"))?
-        });
+        let compiled = on_a_large_stack(|| Compiler { spec }.compile());
         compiled.map_err(|failure| failure.object(&spec.object.name))
     }
+}
+
+/// Runs where expressions may nest as deeply as their bounds let them.
+pub(crate) fn on_a_large_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, Failure> {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("compile".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, work)
+            .map_err(|error| Failure::retry("no_thread", format!("no thread starts: {error}")))?
+            .join()
+            .map_err(|_| Failure::bug("compiling panicked; the log has the place"))?
+    })
 }
 
 pub(crate) struct Compiler<'a> {

@@ -19,8 +19,10 @@ mod policy;
 mod references;
 mod rules;
 mod shared;
+mod survey;
 mod value_map;
 
 pub use compile::Spec;
 pub use duplicates::{Duplicates, Rival};
 pub use mapper::{Mapped, Mapper};
+pub use survey::{Fit, Surveyed, SurveyedValues, survey, texts, type_name};

@@ -3,6 +3,7 @@
 mod books;
 mod chunk;
 mod failure;
+mod finding;
 mod ids;
 mod message;
 pub mod migration;
@@ -12,6 +13,7 @@ mod secret;
 pub use books::{Books, Fate};
 pub use chunk::{ChunkState, Pass, Slice};
 pub use failure::{Failure, FailureKind, Place};
+pub use finding::{Finding, Grade};
 pub use ids::{Attempt, ChunkNumber, ChunkRef, RunId};
 pub use message::{
     ChunkCommand, ControlAction, ControlMessage, Envelope, Kind, ReconcileCommand, Report,

@@ -46,6 +46,12 @@ pub(crate) enum Verb {
     Failures(FailuresArgs),
     /// Reads a migration file against its systems; moves nothing.
     Check(CheckArgs),
+    /// Says what a run would do and cost; moves nothing.
+    Plan(PlanArgs),
+    /// Looks for what stands in the way of a run: logins, limits, rights, keys, triggers and rules.
+    Doctor(LookArgs),
+    /// Compares the source's schema with the target's.
+    Compare(CompareArgs),
     /// Runs services: the roles named, or all of them.
     Serve {
         /// coordinator, extractor, transformer, loader, auditor, reconciler
@@ -77,6 +83,40 @@ pub(crate) struct RunArgs {
     /// Answers the question that a target which looks like production asks.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// What is looked at before a run.
+#[derive(Debug, Args)]
+pub(crate) struct LookArgs {
+    /// The migration file.
+    pub(crate) file: PathBuf,
+    /// Only this object; may be repeated.
+    #[arg(long, value_name = "OBJECT")]
+    pub(crate) only: Vec<String>,
+    /// Only the objects of this phase of the file; may be repeated.
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Vec<String>,
+    /// Another address for a connection of the file; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = connection)]
+    pub(crate) connection: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    /// Counts the source's records where they would be estimated; large tables take their time.
+    #[arg(long)]
+    pub(crate) count: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    /// Writes missing custom fields below this folder, as source metadata that the Salesforce CLI deploys.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -169,7 +169,11 @@ pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
     let shown: Vec<usize> = (0..head.len())
         .filter(|column| rows.is_empty() || rows.iter().any(|row| row[*column] != "0"))
         .collect();
-    let is_number = |text: &str| text.chars().next().is_some_and(|c| c.is_ascii_digit());
+    // An estimate has a `~` before it.
+    let is_number = |text: &str| {
+        let digits = text.trim_start_matches('~');
+        digits.chars().next().is_some_and(|c| c.is_ascii_digit())
+    };
     let width = |column: usize| {
         let longest = rows.iter().map(|row| row[column].chars().count()).max();
         longest.unwrap_or_default().max(head[column].len())
@@ -195,6 +199,25 @@ pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
     text
 }
 
+/// A time as people say it.
+pub(crate) fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "under 1 s".to_owned(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 90.0 * 60.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// A size as people say it.
+pub(crate) fn bytes(bytes: u64) -> String {
+    match bytes {
+        b if b < 10_000 => format!("{b} bytes"),
+        b if b < 10_000_000 => format!("{} kB", b / 1_000),
+        b => format!("{} MB", b / 1_000_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +231,16 @@ mod tests {
         assert_eq!(
             table(&["name", "count", "none"], rows),
             "  name  count\n  a        10\n  long      7\n"
+        );
+    }
+
+    #[test]
+    fn times_and_sizes_are_told_in_words() {
+        let spans = [0.2, 59.4, 200.0, 9_000.0].map(span);
+        assert_eq!(spans, ["under 1 s", "59 s", "3 min", "2.5 h"]);
+        assert_eq!(
+            [7, 70_000, 70_000_000].map(bytes),
+            ["7 bytes", "70 kB", "70 MB"]
         );
     }
 }

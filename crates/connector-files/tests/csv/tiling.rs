@@ -107,3 +107,15 @@ async fn records_of_a_composite_key_are_read_again() {
         .collect();
     assert_eq!(last, [Some("q".to_owned()), Some("r".to_owned())]);
 }
+
+#[tokio::test]
+async fn the_first_records_are_shown_and_no_more() {
+    let (content, expected) = random_file(50);
+    let folder = Folder::new(&[("f.csv", &content)]);
+    let described = folder.describe("f.csv", &["id"]).await.unwrap();
+    let source = folder.source().unwrap();
+    for (most, shown) in [(1, 1), (20, 20), (1_000, expected.len())] {
+        let first = source.first(&described, most).await.unwrap();
+        assert_eq!(first.unwrap().num_rows(), shown);
+    }
+}

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{JobBody, JobStatus, Jobs, LoadPlan, Sent};
+use connector::{JobBody, JobCalls, JobStatus, Jobs, LoadPlan, Sent};
 use model::Failure;
 
 use crate::client::Client;
-use crate::{csv_encode, results};
+use crate::{csv_encode, estimate, results};
 
 /// Bytes of rows in one job: the org takes 150 MB after an inner encoding, which its guide puts at 100 MB as uploaded; the rest is margin.
 const CAPACITY: usize = 90_000_000;
@@ -80,5 +80,9 @@ impl Jobs for SalesforceJobs {
         each: &mut (dyn FnMut(Sent) + Send),
     ) -> Result<(), Failure> {
         results::results(&self.client, plan, job, uploaded, each).await
+    }
+
+    fn calls(&self, jobs: u64, seconds_each: f64) -> JobCalls {
+        estimate::calls(jobs, seconds_each)
     }
 }

@@ -11,6 +11,8 @@ pub(crate) use slice::{KeySlice, cut_keys, keys_slice, tile};
 
 /// A slice that can't be cut is read whole up to this many times the byte budget.
 pub(crate) const HARD_LIMIT: usize = 16;
+/// The byte budget of a look at the first records; being one slice, they may take `HARD_LIMIT` times as much.
+pub(crate) const LOOK: usize = 2 << 20;
 /// Slices that one slice is cut into at most; those that prove too big are cut again.
 pub(crate) const MOST_PARTS: usize = 1_000;
 /// Of a budget, what a slice that was cut is meant to fill, in tenths: records differ in size.

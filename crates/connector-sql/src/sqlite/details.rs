@@ -41,6 +41,16 @@ impl Details {
         })
     }
 
+    /// The object with these details for its own.
+    pub(super) fn in_place_of(&self, object: &SourceObject) -> Result<SourceObject, Failure> {
+        let details = serde_json::to_value(self)
+            .map_err(|error| Failure::bug(format!("details do not encode: {error}")))?;
+        Ok(SourceObject {
+            details,
+            ..object.clone()
+        })
+    }
+
     /// `q."a"` for each column of the order.
     pub(super) fn columns(&self) -> Vec<String> {
         self.order

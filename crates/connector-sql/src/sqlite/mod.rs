@@ -16,12 +16,13 @@ mod walk;
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{Read, Sizing, Source, SourceObject, Split};
 use model::migration::{Object, SqlSettings};
 use model::{Failure, Slice};
 
-use crate::split::keys_slice;
+use crate::split::{KeySlice, LOOK, keys_slice};
 use database::Database;
 use details::Details;
 
@@ -102,5 +103,25 @@ impl Source for SqliteSource {
 
     async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
         self.placed(&object.object, self.counted(object).await)
+    }
+
+    async fn first(
+        &self,
+        object: &SourceObject,
+        most: u64,
+    ) -> Result<Option<RecordBatch>, Failure> {
+        let first = async {
+            let mut details = Details::of(object)?;
+            details.relation = format!("(select * from {} limit {most})", details.relation);
+            // A part of a table has no row numbers of its own.
+            (details.order, details.row_number) = (Vec::new(), None);
+            let part = details.in_place_of(object)?;
+            let whole = KeySlice::<value::Value>::Whole.slice()?;
+            match read::read(&self.database, &part, &whole, LOOK).await? {
+                Read::Whole { records, .. } => Ok(Some(records)),
+                Read::TooBig(_) => Ok(None),
+            }
+        };
+        self.placed(&object.object, first.await)
     }
 }

@@ -1,12 +1,13 @@
 //! The HTTP API. It reads what is stored and writes wishes; the leader, wherever it is, fulfils them.
 
 mod answer;
+mod before;
 mod changes;
 mod door;
 mod failures;
 mod runs;
 mod start;
-mod view;
+pub(crate) mod view;
 
 use std::net::SocketAddr;
 
@@ -66,6 +67,9 @@ pub async fn serve(
 fn routes(office: Office, door: Door) -> Router {
     Router::new()
         .route("/api/check", post(start::check))
+        .route("/api/plan", post(before::plan))
+        .route("/api/compare", post(before::compare))
+        .route("/api/doctor", post(before::doctor))
         .route("/api/runs", get(runs::list).post(start::start))
         .route("/api/runs/{run}", get(runs::one))
         .route("/api/runs/{run}/failures", get(failures::list))

@@ -9,3 +9,4 @@ mod policies;
 mod references;
 mod refusals;
 mod rules;
+mod survey;

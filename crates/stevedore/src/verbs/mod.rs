@@ -2,9 +2,12 @@
 
 mod changes;
 mod check;
+mod compare;
 mod control;
+mod doctor;
 mod failures;
 mod follow;
+mod plan;
 mod rehearse;
 mod run;
 mod serve;
@@ -36,6 +39,9 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Retry(args) => control::go_on(&desk, output, "retry", args).await,
         Verb::Failures(args) => failures::failures(&desk, output, args).await,
         Verb::Check(args) => check::check(&desk, output, args).await,
+        Verb::Doctor(args) => doctor::doctor(&desk, output, args).await,
+        Verb::Compare(args) => compare::compare(&desk, output, args).await,
+        Verb::Plan(args) => plan::plan(&desk, output, args).await,
         Verb::Serve { roles } => serve::serve(desk.settings, &roles).await,
         Verb::Rehearse(args) => rehearse::rehearse(output, args).await,
     }

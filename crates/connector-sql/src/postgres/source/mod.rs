@@ -12,13 +12,14 @@ mod statistics;
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{Read, Sizing, Source, SourceObject, Split};
 use model::migration::{Object, SqlSettings};
 use model::{Failure, Slice};
 
 use super::connections::Connections;
-use crate::split::keys_slice;
+use crate::split::{KeySlice, LOOK, keys_slice};
 use details::Details;
 
 /// A PostgreSQL database to read from; `name` is the connection's, for errors.
@@ -89,6 +90,24 @@ impl Source for PostgresSource {
 
     async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
         self.placed(&object.object, self.counted(object).await)
+    }
+
+    async fn first(
+        &self,
+        object: &SourceObject,
+        most: u64,
+    ) -> Result<Option<RecordBatch>, Failure> {
+        let first = async {
+            let mut details = Details::of(object)?;
+            details.relation = format!("(select * from {} s limit {most})", details.relation);
+            let part = details.in_place_of(object)?;
+            let whole = KeySlice::<String>::Whole.slice()?;
+            match read::read(&self.connections, &part, &whole, LOOK).await? {
+                Read::Whole { records, .. } => Ok(Some(records)),
+                Read::TooBig(_) => Ok(None),
+            }
+        };
+        self.placed(&object.object, first.await)
     }
 }
 

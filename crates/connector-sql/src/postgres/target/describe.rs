@@ -199,7 +199,7 @@ impl PostgresTarget {
         row.try_get(column).map_err(|error| self.failure(&error))
     }
 
-    fn get_at<'r, T>(&self, row: &'r PgRow, column: usize) -> Result<T, Failure>
+    pub(super) fn get_at<'r, T>(&self, row: &'r PgRow, column: usize) -> Result<T, Failure>
     where
         T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {

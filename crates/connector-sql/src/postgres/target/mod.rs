@@ -1,10 +1,12 @@
 //! PostgreSQL as a target: one transaction per chunk holds claim, writes and outcome.
 
 mod apply;
+mod before;
 mod claim;
 mod column;
 mod describe;
 mod fence;
+mod inspect;
 mod load;
 mod prepare;
 mod stage;
@@ -14,10 +16,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use connector::{
-    Claim, CountScope, Gate, LoadPlan, Loaded, Target, TargetObject, Transactions, Writing,
+    Claim, CountScope, Gate, Intent, LoadPlan, Loaded, Pace, Target, TargetObject, Transactions,
+    Writing,
 };
-use model::Failure;
 use model::migration::SqlSettings;
+use model::{Failure, Finding};
 use record::Payload;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Postgres, Row};
@@ -132,6 +135,18 @@ impl Target for PostgresTarget {
             .map_err(|error| self.failure(&error))?;
         let count: i64 = row.try_get(0).map_err(|error| self.failure(&error))?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn pace(&self) -> Pace {
+        before::pace()
+    }
+
+    fn lasting(&self, plan: &LoadPlan) -> Vec<String> {
+        before::lasting(plan)
+    }
+
+    async fn inspect(&self, intents: &[Intent]) -> Vec<Finding> {
+        self.look(intents).await
     }
 }
 
