@@ -45,6 +45,9 @@ pub(crate) enum Verb {
     Failures(FailuresArgs),
     /// Reads a migration file against its systems; moves nothing.
     Check(CheckArgs),
+    /// Writes a migration file from a project of another tool, and lists what could not be carried over.
+    #[command(subcommand)]
+    Import(ImportFrom),
     /// Runs services: the roles named, or all of them.
     Serve {
         /// coordinator, extractor, transformer, loader, auditor, reconciler
@@ -118,6 +121,27 @@ pub(crate) struct CheckArgs {
     /// Prints the JSON Schema of migration files, for editors.
     #[arg(long)]
     pub(crate) schema: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// From an export.json of SFDMU (`sf sfdmu run`).
+    Sfdmu(SfdmuArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SfdmuArgs {
+    /// The export.json, or the folder that holds it.
+    pub(crate) project: PathBuf,
+    /// The migration file to be written; by default it is called after the folder. One that is there is not written over.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// As given to `sf sfdmu run`: an org's name, or `csvfile`. By default the first of the project's orgs.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sourceusername: Option<String>,
+    /// Likewise; by default the second of the project's orgs.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) targetusername: Option<String>,
 }
 
 fn connection(text: &str) -> Result<(String, String), String> {

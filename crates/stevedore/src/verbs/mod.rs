@@ -1,9 +1,10 @@
-//! The verbs, one file each. All but `serve` and `rehearse` speak to a coordinator by its API.
+//! The verbs, one file each. All but `import`, `serve` and `rehearse` speak to a coordinator by its API.
 
 mod check;
 mod control;
 mod failures;
 mod follow;
+mod import;
 mod rehearse;
 mod run;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Retry(args) => control::go_on(&desk, output, "retry", args).await,
         Verb::Failures(args) => failures::failures(&desk, output, args).await,
         Verb::Check(args) => check::check(&desk, output, args).await,
+        Verb::Import(from) => import::import(output, from),
         Verb::Serve { roles } => serve::serve(desk.settings, &roles).await,
         Verb::Rehearse { port } => rehearse::rehearse(output, port).await,
     }
