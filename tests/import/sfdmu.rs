@@ -74,6 +74,7 @@ fn a_sandbox_is_seeded_from_an_org() {
             ("", "bulkThreshold"),
             ("", "concurrencyMode"),
             ("", "promptOnMissingParentObjects"),
+            ("", "allOrNone"),
             ("", "orgs, prod@rhinefreight.example: accessToken"),
             ("Account", "OwnerId"),
             ("Account", "CreatedDate"),
@@ -109,6 +110,21 @@ fn lookups_in_a_circle_get_a_second_pass() {
         ]
     );
     assert_eq!(losses(&told), [("Account", "externalId: Name")]);
+}
+
+#[test]
+fn fields_and_objects_are_called_anew() {
+    let told = imported("moved-house");
+    assert_eq!(told["objects"][0]["to"], "Customer__c");
+    assert_eq!(
+        losses(&told),
+        [
+            ("", "sfdxHardisLabel"),
+            ("", "orgs, new: alias"),
+            ("Account", "fieldMapping, an entry with sourceField"),
+            ("Order", "externalId, left out and so OrderNumber"),
+        ]
+    );
 }
 
 #[test]
@@ -209,12 +225,13 @@ async fn files_arrive_as_their_project_says() {
                 "LastName",
                 "FirstName",
                 "Department",
-                "Email"
+                "Email",
+                "Birthdate"
             ]
         ),
         [
-            "C1|Möller||Chef|test.jens@moeller.example",
-            "C2|Petersen||Disponent|ute@rhinefreight.example",
+            "C1|Möller||Chef|test.jens@moeller.example|1980-01-01",
+            "C2|Petersen||Disponent|ute@rhinefreight.example|",
         ]
     );
     org.stop().await;

@@ -2,10 +2,10 @@
 
 use model::migration::{From, Operation};
 
-use super::fields::{Fields, Line, Planned, writes_external};
+use super::fields::{Fields, Line, Planned};
 use super::item::{External, Fate, Item};
 use super::loss::Loss;
-use super::parents::{Link, id_column, link};
+use super::parents::{Link, id_column, link, writes_external};
 use super::source::Source;
 use super::sql::column;
 use super::write::scalar;
@@ -39,7 +39,7 @@ impl Draft {
             item: place,
             name: item.name.clone(),
             comments: item.remarks.clone(),
-            key: key(item, is_parent, source),
+            key: key(items, place, is_parent, source),
             to: item.to.clone(),
             operation,
             external_id: Vec::new(),
@@ -108,8 +108,9 @@ impl Draft {
 }
 
 /// What identifies a record in the source. Children compute their parent's external id from its key, so a parent is keyed by what its children have.
-fn key(item: &Item, is_parent: bool, source: &Source) -> Vec<String> {
-    if is_parent && let Link::External(field) = link(item, source) {
+fn key(items: &[Item], place: usize, is_parent: bool, source: &Source) -> Vec<String> {
+    let item = &items[place];
+    if is_parent && let Link::External(field) = link(items, place, source) {
         return vec![field];
     }
     if let Some(id) = id_column(item, source) {

@@ -1,11 +1,11 @@
 //! The fields of an entry: what its query selects, field by field, becomes a line under `fields` or a comment that says why not.
 
-use model::migration::{DeveloperName, Field, Lookup, Operation};
+use model::migration::{DeveloperName, Field, Lookup};
 
-use super::item::{External, Fate, Item};
+use super::item::{External, Item};
 use super::loss::Loss;
-use super::parents::{Link, holder, id_column, is_excluded, is_looked_up, link, refers_to};
-use super::relations::{Refers, field_of, is_audit, is_system, relation};
+use super::parents::{Link, holder, id_column, is_excluded, link, refers_to, writes_external};
+use super::relations::{Refers, field_of, is_audit, is_file_content, is_system, relation};
 use super::soql::Selected;
 use super::source::Source;
 use super::sql::column;
@@ -52,16 +52,6 @@ pub(super) fn plan(items: &[Item], place: usize, source: &Source) -> Fields {
     }
     planner.unused_values();
     planner.fields
-}
-
-/// Whether an entry writes the field by which SFDMU finds its records: an insert needs none, unless children do.
-pub(super) fn writes_external(items: &[Item], place: usize) -> bool {
-    let item = &items[place];
-    let is_insert = item.fate == Fate::Moved(Operation::Insert);
-    let is_id = item
-        .external_field()
-        .is_some_and(|field| field.eq_ignore_ascii_case("Id"));
-    !is_insert || (!is_id && (item.external_is_told || is_looked_up(items, place)))
 }
 
 struct Planner<'a> {
@@ -130,6 +120,12 @@ impl Planner<'_> {
                 field,
                 "the org fills it itself, unless it lets audit fields be set",
                 format!("`{field}: {field}` under `fields`, where the user has the right to set audit fields upon creation"),
+            ));
+        } else if is_file_content(&item.api, field) {
+            self.lose(Loss::new(
+                field,
+                "Stevedore carries no file contents yet",
+                "move the files with another tool",
             ));
         } else if is_system(field) {
             self.comment(format!(
@@ -238,6 +234,16 @@ impl Planner<'_> {
         let item = self.item;
         let target = item.target_of(field);
         if self.has(&target) {
+            let is_external = item
+                .external_field()
+                .is_some_and(|own| own.eq_ignore_ascii_case(field));
+            if target != field && !is_external {
+                self.lose(Loss::new(
+                    field,
+                    format!("its target field {target} is filled by another already"),
+                    "leave one of the two out of the mapping",
+                ));
+            }
             return;
         }
         if !item.may_have(field) {
@@ -309,7 +315,7 @@ impl Planner<'_> {
                 &format!("{parent} is not moved by this project"),
             );
         };
-        let link = link(&self.items[holder], self.source);
+        let link = link(self.items, holder, self.source);
         let name = match &link {
             Link::External(external) => format!("{}.{external}", relation(field)),
             Link::Id => field.to_owned(),

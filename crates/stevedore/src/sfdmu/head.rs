@@ -57,6 +57,7 @@ pub(super) fn write(page: &mut Page, head: &Head<'_>) {
     );
     page.comment(0, "- fields that can't be written (formulas, auto-numbers, roll-ups) SFDMU leaves out by itself; here `check` names them, and they are to be taken out.");
     page.comment(0, "- a custom lookup that is not called after its object stands as a plain field; `{ lookup: OBJECT, by: COLUMN }` makes it one.");
+    page.comment(0, "- a custom field by which SFDMU finds records is taken for an External ID that is unique; `check` says if it is none.");
     page.comment(0, "- SFDMU leaves records alone that are the same at both ends; here every record is written.");
     if source.is_files() {
         page.comment(

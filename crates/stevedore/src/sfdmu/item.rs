@@ -10,7 +10,7 @@ use super::loss::Loss;
 use super::mock::Mock;
 use super::relations::{is_only_read, name_field};
 use super::script::Settings;
-use super::soql::Query;
+use super::soql::{Query, Selected};
 use super::source::Source;
 use super::tables::{FieldRow, ValueRow};
 use super::values::Values;
@@ -115,8 +115,8 @@ impl Item {
             skips_existing: settings.is_set("skipExistingRecords")?,
             excluded: settings.texts("excludedFields")?,
             not_written: settings.texts("excludedFromUpdateFields")?,
-            polymorphic: polymorphic(settings)?,
-            mocks: mocks(settings, &mut remarks)?,
+            polymorphic: polymorphic(settings, &mut losses)?,
+            mocks: mocks(settings, &mut losses, &mut remarks)?,
             values: values(settings, &api, shared, &mut remarks)?,
             header: shared.source.header(&api)?,
             renames: BTreeMap::new(),
@@ -148,6 +148,9 @@ impl Item {
             self.rename_one(&row.field, &row.target, "");
         }
         for entry in entries {
+            let read = ["sourceField", "targetField", "targetObject"];
+            self.losses
+                .extend(known::of_entry(&entry, &read, "fieldMapping"));
             let text = |key: &str| entry.text(key).map(Option::unwrap_or_default);
             if let Some(object) = entry.text("targetObject")? {
                 self.to = object;
@@ -181,6 +184,25 @@ impl Item {
     pub(super) fn target_of(&self, field: &str) -> String {
         let renamed = self.renames.get(&field.to_lowercase());
         renamed.cloned().unwrap_or_else(|| field.to_owned())
+    }
+
+    /// The fields and paths that its query selects; `all` of a file are its columns.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let all = |selected: &Selected| matches!(selected, Selected::Keyword(word) if word.eq_ignore_ascii_case("all"));
+        let header = self
+            .header
+            .iter()
+            .flatten()
+            .filter(move |_| self.query.selected.iter().any(all));
+        let selected = self
+            .query
+            .selected
+            .iter()
+            .filter_map(|selected| match selected {
+                Selected::Field(name) | Selected::Path(name) => Some(name),
+                Selected::Typed { .. } | Selected::Keyword(_) | Selected::Other(_) => None,
+            });
+        selected.chain(header).map(String::as_str)
     }
 
     /// What is mapped of a field's values.
@@ -254,7 +276,16 @@ fn fate(
     if excluded || settings.is_set("excluded")? {
         return Ok(Fate::Excluded);
     }
+    if api.eq_ignore_ascii_case("RecordType") {
+        // Record types are found by their developer names.
+        return Ok(Fate::OnlyRead);
+    }
     if is_only_read(api) || operation == "readonly" {
+        losses.push(Loss::new(
+            "operation: Readonly",
+            "SFDMU looks its records up in the target, and Stevedore looks up only what it moves",
+            "none is needed, unless a lookup refers to it: each such is told at its field",
+        ));
         return Ok(Fate::OnlyRead);
     }
     if settings.is_set("useSourceCSVFile")? && !shared.source.is_files() {
@@ -307,8 +338,15 @@ fn fate(
     Ok(fate)
 }
 
-fn polymorphic(settings: &Settings) -> Result<Vec<String>, Failure> {
+fn polymorphic(settings: &Settings, losses: &mut Vec<Loss>) -> Result<Vec<String>, Failure> {
     let lookups = settings.list("polymorphicLookups")?;
+    for lookup in &lookups {
+        losses.extend(known::of_entry(
+            lookup,
+            &["fieldName", "referencedObjectType"],
+            "polymorphicLookups",
+        ));
+    }
     let fields = lookups.iter().map(|lookup| lookup.text("fieldName"));
     Ok(fields
         .collect::<Result<Vec<_>, _>>()?
@@ -317,8 +355,15 @@ fn polymorphic(settings: &Settings) -> Result<Vec<String>, Failure> {
         .collect())
 }
 
-fn mocks(settings: &Settings, remarks: &mut Vec<String>) -> Result<Vec<Mock>, Failure> {
+fn mocks(
+    settings: &Settings,
+    losses: &mut Vec<Loss>,
+    remarks: &mut Vec<String>,
+) -> Result<Vec<Mock>, Failure> {
     let mocks = settings.list("mockFields")?;
+    for mock in &mocks {
+        losses.extend(known::of_entry(mock, Mock::KEYS, "mockFields"));
+    }
     if settings.is_set("updateWithMockData")? {
         return mocks.iter().map(Mock::read).collect();
     }

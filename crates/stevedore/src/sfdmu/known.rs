@@ -320,7 +320,15 @@ const READ_BY_OBJECT: &[&str] = &[
 const READ_BY_ORG: &[&str] = &["name", "orgUserName", "instanceUrl", "accessToken"];
 
 pub(super) fn of_project(root: &Settings) -> Vec<Loss> {
-    losses(root, OF_PROJECT, READ_BY_PROJECT, "")
+    let mut losses = losses(root, OF_PROJECT, READ_BY_PROJECT, "");
+    if root.is_set("allOrNone").unwrap_or_default() {
+        losses.push(Loss::new(
+            "allOrNone",
+            "the run pauses once a record fails, by `limits`, and does not take back what is written by then",
+            "look at `stevedore failures`, mend them, and resume the run",
+        ));
+    }
+    losses
 }
 
 pub(super) fn of_object(object: &Settings) -> Vec<Loss> {
@@ -337,6 +345,11 @@ pub(super) fn of_org(org: &Settings, name: &str) -> Vec<Loss> {
         ));
     }
     losses
+}
+
+/// Unknown settings of an entry within an object, as of a mock field.
+pub(super) fn of_entry(entry: &Settings, read: &[&str], prefix: &str) -> Vec<Loss> {
+    losses(entry, &[], read, &format!("{prefix}: "))
 }
 
 /// Values are not told: a proxy's address or an add-on's arguments may hold a credential.

@@ -29,6 +29,15 @@ pub(super) struct Mocked {
 const ROW_FLAG: &str = "--row";
 
 impl Mock {
+    pub(super) const KEYS: &[&str] = &[
+        "name",
+        "pattern",
+        "locale",
+        "excludedRegex",
+        "includedRegex",
+        "excludeNames",
+    ];
+
     pub(super) fn read(settings: &Settings) -> Result<Self, Failure> {
         let text = |key: &str| settings.text(key).map(Option::unwrap_or_default);
         Ok(Self {

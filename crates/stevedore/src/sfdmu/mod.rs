@@ -108,16 +108,16 @@ impl Project {
         let script = Script::read(&self.file)?;
         let source = Source::of(&script, &self.folder, names)?;
         let (items, losses) = self.items(&script, &source)?;
-        let mut imported = Import {
+        let imported = Import {
             items,
             losses,
             source,
         }
         .write(self, &script, to)?;
-        imported.losses.sort_by_key(|loss| loss.object.is_some());
         let told = |failure: Failure| {
-            Failure::usage("not_importable", format!("what came of {} is no migration file: {}", self.file.display(), failure.message))
-                .object(failure.place.object.unwrap_or_default())
+            let message = format!("what came of it is no migration file: {failure}");
+            Failure::usage("not_importable", message)
+                .file(self.file.display().to_string())
                 .hint("nothing was written; take the object that is named out of export.json, and write it by hand")
         };
         Migration::parse(&imported.text, &to.display().to_string()).map_err(told)?;
@@ -126,6 +126,13 @@ impl Project {
 
     fn items(&self, script: &Script, source: &Source) -> Result<(Vec<Item>, Vec<Loss>), Failure> {
         let mut losses = known::of_project(&script.root);
+        for (number, set) in (1..).zip(&script.set_settings) {
+            losses.extend(known::of_entry(
+                set,
+                &["objects"],
+                &format!("objectSets, number {number}"),
+            ));
+        }
         losses.extend(source.losses.iter().cloned());
         let field_rows = source.folder.field_rows()?;
         let value_rows = source.folder.value_rows()?;

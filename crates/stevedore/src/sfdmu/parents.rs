@@ -4,7 +4,6 @@ use model::migration::Operation;
 
 use super::item::{Fate, Item};
 use super::relations::{Refers, field_of, refers};
-use super::soql::Selected;
 use super::source::Source;
 use super::sql::column;
 
@@ -56,18 +55,26 @@ pub(super) fn is_looked_up(items: &[Item], parent: usize) -> bool {
     };
     items.iter().enumerate().any(|(child, item)| {
         item.is_moved()
-            && item.query.selected.iter().any(|selected| match selected {
-                Selected::Field(field) => refers(child, field),
-                Selected::Path(path) => path
-                    .split_once('.')
-                    .is_some_and(|(relation, _)| refers(child, &field_of(relation))),
-                _ => false,
+            && item.names().any(|name| match name.split_once('.') {
+                Some((relation, _)) => refers(child, &field_of(relation)),
+                None => refers(child, name),
             })
     })
 }
 
+/// Whether an entry writes the field by which SFDMU finds its records: an insert needs none, unless children do.
+pub(super) fn writes_external(items: &[Item], place: usize) -> bool {
+    let item = &items[place];
+    let is_insert = item.fate == Fate::Moved(Operation::Insert);
+    let is_id = item
+        .external_field()
+        .is_some_and(|field| field.eq_ignore_ascii_case("Id"));
+    !is_insert || (!is_id && (item.external_is_told || is_looked_up(items, place)))
+}
+
 /// How an entry's records are found by their children.
-pub(super) fn link(item: &Item, source: &Source) -> Link {
+pub(super) fn link(items: &[Item], place: usize, source: &Source) -> Link {
+    let item = &items[place];
     let Some(field) = item.external_field() else {
         return Link::None(
             "its records are known by several fields together, and a lookup goes by one External ID",
@@ -81,6 +88,9 @@ pub(super) fn link(item: &Item, source: &Source) -> Link {
         } else {
             Link::Same
         };
+    }
+    if !writes_external(items, place) {
+        return Link::None("its records are inserted without an external id");
     }
     if !item.may_have(field) {
         return Link::None("its file lacks the column of its external id");

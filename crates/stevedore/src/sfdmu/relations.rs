@@ -158,6 +158,19 @@ pub(super) fn is_system(field: &str) -> bool {
     SYSTEM.iter().any(|name| field.eq_ignore_ascii_case(name))
 }
 
+/// Fields that hold a file.
+pub(super) fn is_file_content(object: &str, field: &str) -> bool {
+    const CONTENTS: &[(&str, &str)] = &[
+        ("Attachment", "Body"),
+        ("ContentVersion", "VersionData"),
+        ("Document", "Body"),
+    ];
+    let is = |(of, name): &(&str, &str)| {
+        object.eq_ignore_ascii_case(of) && field.eq_ignore_ascii_case(name)
+    };
+    CONTENTS.iter().any(is)
+}
+
 /// Objects that SFDMU only reads, whatever the project says.
 pub(super) fn is_only_read(object: &str) -> bool {
     ["Group", "RecordType", "User"]

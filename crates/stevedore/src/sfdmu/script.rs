@@ -25,6 +25,8 @@ pub(super) struct Settings {
 pub(super) struct Script {
     pub(super) root: Settings,
     pub(super) orgs: Vec<Settings>,
+    /// The entries of `objectSets` that are more than a list of objects.
+    pub(super) set_settings: Vec<Settings>,
     /// SFDMU runs the sets one after another.
     pub(super) sets: Vec<Vec<Settings>>,
 }
@@ -68,6 +70,7 @@ impl Script {
             map,
         };
         let mut sets = Vec::new();
+        let mut set_settings = Vec::new();
         let objects = root.list("objects")?;
         if !objects.is_empty() {
             sets.push(objects);
@@ -76,11 +79,20 @@ impl Script {
             sets.push(match set {
                 // A set may be written as a bare list.
                 Entry::List(objects) => objects,
-                Entry::Object(set) => set.list("objects")?,
+                Entry::Object(set) => {
+                    let objects = set.list("objects")?;
+                    set_settings.push(set);
+                    objects
+                }
             });
         }
         let orgs = root.list("orgs")?;
-        Ok(Self { root, orgs, sets })
+        Ok(Self {
+            root,
+            orgs,
+            set_settings,
+            sets,
+        })
     }
 }
 

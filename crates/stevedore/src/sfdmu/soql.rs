@@ -113,6 +113,7 @@ fn selected(text: &str) -> Vec<Selected> {
                 let parts = PARTS.iter().map(|part| format!("{kind}{part}"));
                 parts.map(Selected::Field).collect()
             }
+            None if lower == "id" => vec![Selected::Field("Id".to_owned())],
             None => vec![Selected::Field(text.to_owned())],
         };
     }

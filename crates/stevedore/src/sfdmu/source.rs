@@ -52,15 +52,24 @@ impl Source {
             .clone()
             .or(root.text("sourceUsername")?)
             .or_else(|| nth(0));
-        let target = names
-            .target
-            .clone()
-            .or(root.text("targetUsername")?)
-            .or_else(|| nth(1));
         let is_files = |name: &Option<String>| {
             name.as_ref()
                 .is_some_and(|name| name.eq_ignore_ascii_case(FILES))
         };
+        // Files are on one side only.
+        let other = |place: usize| match is_files(&source) {
+            true => listed
+                .iter()
+                .flatten()
+                .find(|name| !name.eq_ignore_ascii_case(FILES))
+                .cloned(),
+            false => nth(place),
+        };
+        let target = names
+            .target
+            .clone()
+            .or(root.text("targetUsername")?)
+            .or_else(|| other(1));
         if is_files(&target) {
             return Err(root
                 .failure(
