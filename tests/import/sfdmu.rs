@@ -86,7 +86,11 @@ fn a_sandbox_is_seeded_from_an_org() {
             ("Task", "WhatId$Account"),
         ]
     );
-    assert!(!told.to_string().contains("NOT.A.REAL.TOKEN"));
+    let text =
+        std::fs::read_to_string(kept("sandbox-seed").with_extension("yaml")).expect("a file");
+    for told in [told.to_string(), text] {
+        assert!(!told.contains("NOT.A.REAL.TOKEN"), "{told}");
+    }
 }
 
 #[test]

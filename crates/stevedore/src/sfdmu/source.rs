@@ -128,11 +128,19 @@ impl Org {
                 .zip(name.as_ref())
                 .is_some_and(|(a, b)| same(a, b))
             {
-                instance_url = org.text("instanceUrl")?;
+                instance_url = org.text("instanceUrl")?.as_deref().and_then(origin);
             }
         }
         Ok(Self { name, instance_url })
     }
+}
+
+/// Scheme and host of an address: what follows, or stands before the host, may be a credential.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    Some(format!("{scheme}://{host}"))
 }
 
 fn delimiter(root: &Settings, files: bool, losses: &mut Vec<Loss>) -> Result<char, Failure> {
