@@ -145,7 +145,7 @@ pub(super) fn external_losses(items: &[Item], place: usize, draft: &Draft) -> Ve
         let written = draft.field(&item.target_of(field));
         written.map_or_else(
             || column(field),
-            |planned| planned.field.expression().to_owned(),
+            |planned| planned.form.expression().to_owned(),
         )
     };
     let add = |expression: &str| {

@@ -1,7 +1,6 @@
 //! The fields of an entry: what its query selects, field by field, becomes a line under `fields` or a comment that says why not.
 
-use model::migration::{DeveloperName, Field, Lookup};
-
+use super::form::Form;
 use super::item::{External, Item};
 use super::loss::Loss;
 use super::parents::{Link, holder, id_column, is_excluded, link, refers_to, writes_external};
@@ -21,7 +20,7 @@ pub(super) enum Line {
 pub(super) struct Planned {
     /// In the target: a field, or a relation.
     pub(super) target: String,
-    pub(super) field: Field,
+    pub(super) form: Form,
     /// The entry that a lookup names.
     pub(super) parent: Option<usize>,
     /// The source's columns that it reads.
@@ -282,15 +281,15 @@ impl Planner<'_> {
         for loss in values.into_iter().flat_map(|values| values.losses.clone()) {
             self.lose(loss);
         }
-        let field = match values {
+        let form = match values {
             // Children compute their parent's key by its expression, which therefore has to say all.
-            Some(values) if is_external => Field::Expression(values.case(&sql)),
-            Some(values) => values.field(&sql),
-            None => Field::Expression(sql),
+            Some(values) if is_external => Form::Expression(values.case(&sql)),
+            Some(values) => values.form(&sql),
+            None => Form::Expression(sql),
         };
         self.fields.lines.push(Line::Field(Planned {
             target,
-            field,
+            form,
             parent: None,
             needs,
             remark: None,
@@ -343,10 +342,10 @@ impl Planner<'_> {
         let by_name = field.to_lowercase().ends_with("__c");
         self.fields.lines.push(Line::Field(Planned {
             target,
-            field: Field::Lookup(Lookup {
+            form: Form::Lookup {
                 lookup: self.items[holder].name.clone(),
                 by,
-            }),
+            },
             parent: Some(holder),
             needs: vec![name],
             remark: by_name.then(|| format!("Taken for a lookup to {parent} by its name.")),
@@ -378,7 +377,7 @@ impl Planner<'_> {
         let developer_name = values.map_or(own.clone(), |values| values.case(&own));
         self.fields.lines.push(Line::Field(Planned {
             target,
-            field: Field::DeveloperName(DeveloperName { developer_name }),
+            form: Form::DeveloperName(developer_name),
             parent: None,
             needs: vec![needs.to_owned()],
             remark: None,

@@ -4,6 +4,7 @@
 mod cycles;
 mod draft;
 mod fields;
+mod form;
 mod head;
 mod item;
 mod known;

@@ -1,7 +1,6 @@
 //! Value mappings: rows of `ValueMapping.csv` become `values:`, or a `case` where only an expression can stand.
 
-use model::migration::{Field, Mapped, OnNull, Otherwise, ValueMap};
-
+use super::form::Form;
 use super::loss::Loss;
 use super::sql::{literal, text_of};
 use super::tables::ValueRow;
@@ -87,32 +86,27 @@ impl Values {
     }
 
     /// The field with its `values`.
-    pub(super) fn field(&self, expression: &str) -> Field {
+    pub(super) fn form(&self, expression: &str) -> Form {
         if !self.changes() {
-            return Field::Expression(expression.to_owned());
+            return Form::Expression(expression.to_owned());
         }
         if self.empty.is_some() && !self.cleared.is_empty() {
             // A value that is cleared is not an empty one.
-            return Field::Expression(self.case(&format!("cast({expression} as text)")));
+            return Form::Expression(self.case(&format!("cast({expression} as text)")));
         }
         let mut from = expression.to_owned();
         for cleared in &self.cleared {
             from = format!("nullif(cast({from} as text), {})", literal(cleared));
         }
-        let mut values: ValueMap = self.pairs.iter().cloned().collect();
+        let mut values = self.pairs.clone();
         if let Some(empty) = &self.empty {
             from = text_of(&from);
-            values.insert(String::new(), empty.clone());
+            values.push((String::new(), empty.clone()));
         }
         if values.is_empty() {
-            return Field::Expression(from);
+            return Form::Expression(from);
         }
-        Field::Mapped(Mapped {
-            from,
-            values: Some(values),
-            otherwise: Otherwise::Keep,
-            on_null: OnNull::Clear,
-        })
+        Form::Values { from, values }
     }
 
     /// The same as an expression, for a lookup's key.
@@ -158,43 +152,39 @@ mod tests {
         Values::of_rows(rows.iter()).remove(0)
     }
 
+    fn mapped(rows: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
+        match values(rows).form("Reason") {
+            Form::Values { from, values } => (from, values),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn pair(raw: &str, value: &str) -> (String, String) {
+        (raw.to_owned(), value.to_owned())
+    }
+
     #[test]
     fn rows_become_values_and_the_later_stands() {
-        let values = values(&[
+        let (from, values) = mapped(&[
             ("Вопрос", "Q"),
             ("Ошибка", "Bug"),
             ("Вопрос", "Question"),
             ("kept", ""),
         ]);
-        let Field::Mapped(mapped) = values.field("Reason") else {
-            panic!("a value map")
-        };
-        let pairs: Vec<_> = mapped.values.expect("values").into_iter().collect();
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(pairs, [pair("Ошибка", "Bug"), pair("Вопрос", "Question")]);
-        assert_eq!(
-            (mapped.from.as_str(), mapped.otherwise),
-            ("Reason", Otherwise::Keep)
-        );
+        assert_eq!(from, "Reason");
+        assert_eq!(values, [pair("Ошибка", "Bug"), pair("Вопрос", "Question")]);
     }
 
     #[test]
     fn nulls_are_told_apart_from_texts() {
-        let mapped = |rows: &[(&str, &str)]| match values(rows).field("Reason") {
-            Field::Mapped(mapped) => (mapped.from, mapped.values.unwrap_or_default()),
-            other => panic!("{other:?}"),
-        };
-        let (from, values_of) = mapped(&[("#N/A", "None"), ("b", "B")]);
+        let (from, listed) = mapped(&[("#N/A", "None"), ("b", "B")]);
         assert_eq!(from, "coalesce(cast(Reason as text), '')");
-        assert_eq!(
-            (values_of[""].as_str(), values_of["b"].as_str()),
-            ("None", "B")
-        );
+        assert_eq!(listed, [pair("b", "B"), pair("", "None")]);
         let (from, _) = mapped(&[("old", "null"), ("b", "B")]);
         assert_eq!(from, "nullif(cast(Reason as text), 'old')");
         assert_eq!(
-            values(&[("#N/A", "None"), ("old", "null")]).field("R"),
-            Field::Expression(
+            values(&[("#N/A", "None"), ("old", "null")]).form("R"),
+            Form::Expression(
                 "case when cast(R as text) = 'old' then null when coalesce(cast(R as text), '') = '' then 'None' else cast(R as text) end".to_owned()
             )
         );
@@ -208,9 +198,6 @@ mod tests {
     fn scripts_and_patterns_are_told() {
         let values = values(&[("/^A.*/", "B"), ("x", "eval(RAW_VALUE + 1)")]);
         assert_eq!(values.losses.len(), 2);
-        assert_eq!(
-            values.field("Reason"),
-            Field::Expression("Reason".to_owned())
-        );
+        assert_eq!(values.form("Reason"), Form::Expression("Reason".to_owned()));
     }
 }

@@ -1,9 +1,10 @@
 //! The migration file as text: written line by line, because its comments are half of what it says.
 
-use model::migration::{Field, From, OnNull, Otherwise};
+use model::migration::From;
 
 use super::draft::Draft;
 use super::fields::Line;
+use super::form::Form;
 
 const WIDTH: usize = 120;
 
@@ -68,7 +69,7 @@ impl Page {
                     self.line(&format!(
                         "      {}: {}",
                         scalar(&planned.target),
-                        field(&planned.field)
+                        form(&planned.form)
                     ));
                 }
             }
@@ -87,35 +88,23 @@ impl Page {
     }
 }
 
-fn field(field: &Field) -> String {
-    match field {
-        Field::Expression(sql) => scalar(sql),
-        Field::Lookup(lookup) => format!(
-            "{{ lookup: {}, by: {} }}",
-            scalar(&lookup.lookup),
-            scalar(&lookup.by)
-        ),
-        Field::DeveloperName(name) => {
-            format!("{{ developer_name: {} }}", scalar(&name.developer_name))
+fn form(form: &Form) -> String {
+    match form {
+        Form::Expression(sql) => scalar(sql),
+        Form::Lookup { lookup, by } => {
+            format!("{{ lookup: {}, by: {} }}", scalar(lookup), scalar(by))
         }
-        Field::Mapped(mapped) => {
-            let mut parts = vec![format!("from: {}", scalar(&mapped.from))];
-            if let Some(values) = &mapped.values {
-                let pairs: Vec<_> = values
-                    .iter()
-                    .map(|(raw, value)| format!("{}: {}", scalar(raw), scalar(value)))
-                    .collect();
-                parts.push(format!("values: {{ {} }}", pairs.join(", ")));
-            }
-            match mapped.otherwise {
-                Otherwise::Reject => {}
-                Otherwise::Keep => parts.push("otherwise: keep".to_owned()),
-                Otherwise::Clear => parts.push("otherwise: clear".to_owned()),
-            }
-            if mapped.on_null == OnNull::Keep {
-                parts.push("on_null: keep".to_owned());
-            }
-            format!("{{ {} }}", parts.join(", "))
+        Form::DeveloperName(sql) => format!("{{ developer_name: {} }}", scalar(sql)),
+        Form::Values { from, values } => {
+            let pairs: Vec<_> = values
+                .iter()
+                .map(|(raw, value)| format!("{}: {}", scalar(raw), scalar(value)))
+                .collect();
+            let pairs = pairs.join(", ");
+            format!(
+                "{{ from: {}, values: {{ {pairs} }}, otherwise: keep }}",
+                scalar(from)
+            )
         }
     }
 }
