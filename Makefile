@@ -7,15 +7,21 @@ DENY := target/tools/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 MACHETE := target/tools/cargo-machete-$(CARGO_MACHETE)/bin/cargo-machete
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt clippy house deny machete test demo bench
+.PHONY: help check fmt clippy house deny machete test test-clients faults demo bench
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 check: fmt clippy house deny machete ## formatting, lints, house rules, dependencies (first: about two minutes for the tools)
 
 test: ## every test, with a PostgreSQL and a RabbitMQ of its own; ARGS="-p queue" for one crate
 	@bash tests/run $(ARGS)
+
+test-clients: ## other people's Salesforce clients against the rehearsal org; ARGS="jsforce sf" for some of them
+	@bash tests/clients/run $(ARGS)
+
+faults: ## 100,000 accounts with three contacts each into an org that fails in every way it can (some 20 minutes)
+	@STEVEDORE_TEST_ACCOUNTS=100000 bash tests/run -p stevedore --test org-faults -- --nocapture --test-threads 1
 
 demo: ## a legacy CRM from SQLite into a rehearsal org, on this machine alone
 	@bash tests/demo/run

@@ -124,6 +124,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("datafusion-physical-expr", &["mapping"]),
     ("axum", &["coordinator", "rehearsal-org"]),
     ("sqlx", &["control", "connector-sql"]),
+    ("rusqlite", &["rehearsal-org"]),
     ("reqwest", &["api", "connector-salesforce"]),
     ("clap", &["stevedore"]),
 ];

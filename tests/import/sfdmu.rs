@@ -76,10 +76,10 @@ fn a_sandbox_is_seeded_from_an_org() {
             ("", "promptOnMissingParentObjects"),
             ("", "allOrNone"),
             ("", "orgs, prod@rhinefreight.example: accessToken"),
-            ("Account", "OwnerId"),
+            ("Account", "ORDER BY Name"),
             ("Account", "CreatedDate"),
             ("Contact", "master"),
-            ("Opportunity", "CampaignId"),
+            ("Opportunity", "ORDER BY CloseDate LIMIT 500"),
             ("Opportunity", "Owner.Name"),
             ("Task", "operation: Insert"),
             ("Task", "WhoId"),
@@ -189,23 +189,10 @@ async fn files_arrive_as_their_project_says() {
     );
     told_at_its_place(&text, &told);
 
-    let org = RehearsalOrg::start(Settings {
-        port: 0,
-        ..Settings::default()
-    })
-    .await
-    .expect("an org");
-    let mut command = desk.stevedore(&["run", "price-lists/migration.yaml", "--json"]);
-    command
-        .env("TARGET_URL", org.url())
-        .env("TARGET_TOKEN", org.access_token());
-    let output = tokio::task::spawn_blocking(move || command.output())
-        .await
-        .expect("joined")
-        .expect("it runs");
+    let org = an_org().await;
+    let (code, run) = run(&desk, "price-lists/migration.yaml", &[("TARGET", &org)]).await;
     // One contact's account is not among the files.
-    let run = document(&output);
-    assert_eq!(output.status.code(), Some(3), "{run}");
+    assert_eq!(code, Some(3), "{run}");
     assert_eq!(
         (&run["status"], &run["balanced"]),
         (&json!("completed"), &json!(true)),
@@ -239,6 +226,71 @@ async fn files_arrive_as_their_project_says() {
         ]
     );
     org.stop().await;
+}
+
+/// From one org into another: lookups by external ids, owners by their names, a parent of its own kind in a second pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_org_holds_arrives_in_the_next() {
+    imported("next-org");
+    let desk = Desk::with("price-lists");
+    let next = Desk::with("next-org");
+    for (desk, project) in [(&desk, "price-lists"), (&next, "next-org")] {
+        let (exit, told) = desk.import(&[project]);
+        assert_eq!(exit, 0, "{told}");
+    }
+    let (old, new) = (an_org().await, an_org().await);
+    run(&desk, "price-lists.yaml", &[("TARGET", &old)]).await;
+    let (code, run) = run(
+        &next,
+        "next-org.yaml",
+        &[("SOURCE", &old), ("TARGET", &new)],
+    )
+    .await;
+    assert_eq!(code, Some(0), "{run}");
+    assert_eq!(
+        held(
+            &new,
+            "Account",
+            &["External_Id__c", "Name", "Phone", "Rating"]
+        ),
+        [
+            "K-100|Möller & Söhne|+49 0|Warm",
+            "K-101|Nordsee; Fracht||Cold",
+            "K-102|O'Hara Lines|+49 0|Cold",
+        ]
+    );
+    assert_eq!(
+        held(&new, "Contact", &["Legacy_Key__c", "LastName"]),
+        ["C1|Möller", "C2|Petersen"]
+    );
+    let accounts = held(&new, "Account", &["Id"]);
+    let parents = held(&new, "Contact", &["AccountId"]);
+    assert!(
+        parents.iter().all(|parent| accounts.contains(parent)),
+        "{parents:?}"
+    );
+    old.stop().await;
+    new.stop().await;
+}
+
+async fn an_org() -> RehearsalOrg {
+    let settings = Settings {
+        port: 0,
+        ..Settings::default()
+    };
+    RehearsalOrg::start(settings).await.expect("an org")
+}
+
+/// Runs a migration file with its orgs in place: exit code and document.
+async fn run(desk: &Desk, file: &str, orgs: &[(&str, &RehearsalOrg)]) -> (Option<i32>, Value) {
+    let mut command = desk.stevedore(&["run", file, "--json"]);
+    for (name, org) in orgs {
+        command.env(format!("{name}_URL"), org.url());
+        command.env(format!("{name}_TOKEN"), org.access_token());
+    }
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = output.await.expect("joined").expect("it runs");
+    (output.status.code(), document(&output))
 }
 
 /// Records as an org holds them, sorted; nulls are empty.

@@ -9,6 +9,7 @@ mod crashes;
 mod duplicates;
 mod embedded;
 mod files;
+mod graph;
 mod retrying;
 mod salesforce;
 #[allow(

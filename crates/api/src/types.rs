@@ -22,6 +22,9 @@ pub struct StartRun {
     /// Only these objects; empty for all.
     #[serde(default)]
     pub only: Vec<String>,
+    /// Only the objects of these phases of the file, too.
+    #[serde(default)]
+    pub phases: Vec<String>,
     /// Connection name and address, in place of what the file says.
     #[serde(default)]
     pub connections: Vec<(String, String)>,

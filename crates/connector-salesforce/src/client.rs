@@ -1,25 +1,30 @@
 //! One org over HTTP: addresses, the session, time-outs, and which calls may be repeated.
 //! A call that the org may have acted on is repeated only where acting twice does no harm.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use connector::JobBody;
 use futures::future::BoxFuture;
 use futures::stream;
 use model::Failure;
 use model::migration::SalesforceSettings;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
+use crate::address;
 use crate::auth::{Auth, Token};
+use crate::budget::{Budget, Permit, Purpose};
 use crate::errors::{self, CallError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Counting a large object may take the org's whole two minutes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(130);
+/// A look at the org's limits.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 /// A hundred megabytes over a slow line.
 pub(crate) const TRANSFER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Tries of a call that may be repeated; beyond these the line's own back-off takes over.
@@ -38,11 +43,11 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Client {
     connection: String,
     http: reqwest::Client,
-    /// Scheme, host and port, without a slash at the end.
-    host: String,
     version: String,
     auth: Auth,
-    usage: Mutex<Option<String>>,
+    budget: Budget,
+    /// Held by the one call that looks at the limits while the others wait for what it finds.
+    looking: Mutex<()>,
 }
 
 /// The reading of an answer's body.
@@ -55,14 +60,15 @@ pub(crate) struct Call {
     body: Body,
     repeat: Repeat,
     timeout: Duration,
+    purpose: Purpose,
 }
 
 #[derive(Clone)]
 enum Body {
     None,
     Json(Bytes),
-    /// In parts, so that what is there already is not copied together.
-    Csv(Vec<Bytes>),
+    /// A header and rows, which are read while they are sent.
+    Csv(Bytes, JobBody),
 }
 
 /// When a call may be made again.
@@ -89,6 +95,7 @@ impl Call {
             body: Body::None,
             repeat: Repeat::Freely,
             timeout: CALL_TIMEOUT,
+            purpose: Purpose::Work { calls: 1 },
         }
     }
 
@@ -108,15 +115,16 @@ impl Call {
         call
     }
 
-    pub(crate) fn put_csv(segments: &[&str], parts: Vec<Bytes>) -> Self {
+    pub(crate) fn put_csv(segments: &[&str], header: String, rows: JobBody) -> Self {
         let mut call = Self::new(Method::PUT, segments);
-        call.body = Body::Csv(parts);
+        call.body = Body::Csv(header.into(), rows);
         call.timeout = TRANSFER_TIMEOUT;
         call
     }
 
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
-        self.path.push('?');
+        let more = self.path.contains('?');
+        self.path.push(if more { '&' } else { '?' });
         self.path.push_str(name);
         self.path.push('=');
         self.path.extend(utf8_percent_encode(value, PLAIN));
@@ -125,6 +133,18 @@ impl Call {
 
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// It leads to others, so many with itself, and is of no use without them.
+    pub(crate) fn leading_to(mut self, calls: u64) -> Self {
+        self.purpose = Purpose::Work { calls };
+        self
+    }
+
+    /// It ends what has begun, and so is made beyond the budget too.
+    pub(crate) fn settling(mut self) -> Self {
+        self.purpose = Purpose::Settle;
         self
     }
 
@@ -137,13 +157,14 @@ impl Call {
 
 impl Client {
     pub(crate) fn new(name: &str, settings: &SalesforceSettings) -> Result<Self, Failure> {
-        Self::build(name, settings).map_err(|failure| failure.connection(name))
+        let sf = std::env::var("STEVEDORE_SF").unwrap_or_else(|_| "sf".to_owned());
+        Self::build(name, settings, &sf).map_err(|failure| failure.connection(name))
     }
 
-    fn build(name: &str, settings: &SalesforceSettings) -> Result<Self, Failure> {
-        let host = host_of(&settings.instance_url)?;
-        let version = version_of(&settings.api_version)?;
-        let auth = Auth::new(settings)?;
+    /// `sf` is the Salesforce CLI's program.
+    fn build(name: &str, settings: &SalesforceSettings, sf: &str) -> Result<Self, Failure> {
+        let version = address::version(&settings.api_version)?;
+        let auth = Auth::new(settings, sf)?;
         // Whoever came first has set it; there is only one to choose.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -161,10 +182,10 @@ impl Client {
         Ok(Self {
             connection: name.to_owned(),
             http,
-            host,
             version,
             auth,
-            usage: Mutex::new(None),
+            budget: Budget::new(settings),
+            looking: Mutex::new(()),
         })
     }
 
@@ -208,7 +229,7 @@ impl Client {
             };
             if let (true, false, Some(refused)) = (error.is_session(), renewed, token.take()) {
                 renewed = true;
-                let renewal = self.auth.renew(&refused, error, &self.http, &self.host);
+                let renewal = self.auth.renew(&refused, error, &self.http);
                 match renewal.await {
                     Ok(fresh) => {
                         token = Some(fresh);
@@ -236,8 +257,9 @@ impl Client {
     ) -> Result<T, CallError> {
         let token = match token {
             Some(token) => token,
-            None => token.insert(self.auth.token(&self.http, &self.host).await?),
+            None => token.insert(self.auth.token(&self.http).await?),
         };
+        let permit = self.admit(call, token).await?;
         if let Repeat::Unacted {
             within: Some(limit),
         } = call.repeat
@@ -248,7 +270,10 @@ impl Client {
                 "logging in took so long that the leave to write has to be asked for again",
             )));
         }
-        let url = format!("{}/services/data/v{}{}", self.host, self.version, call.path);
+        let url = format!(
+            "{}/services/data/v{}{}",
+            token.host, self.version, call.path
+        );
         let mut request = self
             .http
             .request(call.method.clone(), url)
@@ -259,8 +284,8 @@ impl Client {
             Body::Json(body) => request
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone()),
-            Body::Csv(parts) => {
-                let parts = parts.clone().into_iter().map(Ok::<_, std::io::Error>);
+            Body::Csv(header, rows) => {
+                let parts = std::iter::once(Ok(header.clone())).chain(rows.pieces());
                 request
                     .header(CONTENT_TYPE, "text/csv; charset=UTF-8")
                     .body(reqwest::Body::wrap_stream(stream::iter(parts)))
@@ -269,8 +294,9 @@ impl Client {
         let answer = request
             .send()
             .await
-            .map_err(|error| errors::unanswered(&error, &self.host))?;
-        self.note_usage(&answer);
+            .map_err(|error| errors::unanswered(&error, &token.host))?;
+        note_usage(&permit, &answer);
+        drop(permit);
         let status = answer.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return read(answer).await;
@@ -282,7 +308,7 @@ impl Client {
             .map(Duration::from_secs);
         // A refusal whose body does not arrive is a refusal all the same.
         let body = answer.bytes().await.unwrap_or_default();
-        let usage = self.usage();
+        let usage = self.budget.said();
         let mut error = errors::refused(status.as_u16(), &body, usage.as_deref());
         error.retry_after = retry_after;
         Err(error)
@@ -292,28 +318,52 @@ impl Client {
     fn tell(&self, mut error: CallError, tries: u32) -> CallError {
         if error.failure.code == "unreachable" && tries >= TRIES {
             error.failure = Failure::pause("unreachable", error.failure.message)
-                .hint("check `instance_url` and the network; then resume");
+                .hint("check the address and the network; then resume");
         }
         error.failure = error.failure.connection(&self.connection);
         error
     }
 
-    fn note_usage(&self, answer: &Response) {
-        let Some(usage) = answer.headers().get("Sforce-Limit-Info") else {
-            return;
-        };
-        if let Ok(usage) = usage.to_str() {
-            *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage.to_owned());
+    /// Lets a call through where the budget has room. An old count is asked for anew before it forbids anything: nothing else would tell that the
+    /// window has moved on.
+    async fn admit(&self, call: &Call, token: &Token) -> Result<Permit<'_>, CallError> {
+        if let Ok(permit) = self.budget.admit(call.purpose) {
+            return Ok(permit);
         }
+        let _looking = self.looking.lock().await;
+        let refused = match self.budget.admit(call.purpose) {
+            Ok(permit) => return Ok(permit),
+            Err(refused) => refused,
+        };
+        if !self.budget.look_is_due() {
+            return Err(CallError::before(refused));
+        }
+        let permit = self.budget.look();
+        let look = self
+            .http
+            .get(self.url(token, "/limits"))
+            .header(AUTHORIZATION, token.header.as_ref().clone())
+            .timeout(LOOK_TIMEOUT);
+        // What else the answer says does not matter: that a session has ended is for the call itself to find.
+        let counted = look.send().await;
+        if !counted.is_ok_and(|answer| note_usage(&permit, &answer)) {
+            self.budget.forget();
+        }
+        drop(permit);
+        self.budget.admit(call.purpose).map_err(CallError::before)
     }
 
-    /// How many API calls were used of how many, as the org last said it: `api-usage=10018/100000`.
-    pub(crate) fn usage(&self) -> Option<String> {
-        self.usage
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn url(&self, token: &Token, path: &str) -> String {
+        format!("{}/services/data/v{}{path}", token.host, self.version)
     }
+}
+
+/// How many API calls were used of how many comes with the answers; says whether it came with this one.
+fn note_usage(permit: &Permit<'_>, answer: &Response) -> bool {
+    let usage = answer.headers().get("Sforce-Limit-Info");
+    usage
+        .and_then(|usage| usage.to_str().ok())
+        .is_some_and(|usage| permit.answered(usage))
 }
 
 impl Call {
@@ -343,106 +393,5 @@ pub(crate) fn pause_after(tries: u32, asked: Option<Duration>) -> Duration {
     jittered.max(asked.unwrap_or_default()).min(LONGEST_PAUSE)
 }
 
-fn host_of(instance_url: &str) -> Result<String, Failure> {
-    let wrong = |what: &str| {
-        Failure::usage("wrong_instance_url", format!("`instance_url` {what}"))
-            .hint("it is the org's own address alone, https://<my domain>.my.salesforce.com")
-    };
-    // The address is not repeated: it might hold a password.
-    let url = Url::parse(instance_url.trim())
-        .map_err(|error| wrong(&format!("is no address: {error}")))?;
-    let local = url
-        .host_str()
-        .is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]");
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        "http" => {
-            tracing::warn!("the org's address is not secured by TLS: the login travels in the open")
-        }
-        _ => return Err(wrong("is neither https nor http")),
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("names no host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("holds a user or password"));
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("goes on after the host"));
-    }
-    Ok(url.origin().ascii_serialization())
-}
-
-fn version_of(api_version: &str) -> Result<String, Failure> {
-    let version = api_version.trim().trim_start_matches('v');
-    let wrong = |what: &str| {
-        Failure::usage(
-            "wrong_api_version",
-            format!("`api_version` `{version}` {what}"),
-        )
-        .hint("leave it out, or write it as \"66.0\"")
-    };
-    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
-    match (major.parse::<u32>(), minor) {
-        (Ok(..47), "0") => Err(wrong("is older than what this connector needs (47.0)")),
-        (Ok(major), "0") => Ok(format!("{major}.0")),
-        _ => Err(wrong("is no version")),
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_the_host_alone() {
-        let host = |url: &str| host_of(url).map_err(|failure| failure.message);
-        assert_eq!(
-            host(" https://X.my.salesforce.com/ ").unwrap(),
-            "https://x.my.salesforce.com"
-        );
-        assert_eq!(
-            host("http://127.0.0.1:8080").unwrap(),
-            "http://127.0.0.1:8080"
-        );
-        for wrong in [
-            "x.my.salesforce.com",
-            "ftp://x",
-            "https://u:p@x.com",
-            "https://x.com/services",
-            "https://x.com/?a=b",
-        ] {
-            let message = host(wrong).unwrap_err();
-            assert!(!message.contains("u:p"), "{message}");
-        }
-    }
-
-    #[test]
-    fn versions_are_read_as_people_write_them() {
-        assert_eq!(version_of("v66.0").unwrap(), "66.0");
-        assert_eq!(version_of("58").unwrap(), "58.0");
-        for wrong in ["30.0", "latest", "66.5", ""] {
-            assert_eq!(version_of(wrong).unwrap_err().code, "wrong_api_version");
-        }
-    }
-
-    #[test]
-    fn segments_and_queries_are_escaped() {
-        let call = Call::get(&["sobjects", "../A b", "describe"]).query("q", "a='b+c'&d");
-        assert_eq!(
-            call.path,
-            "/sobjects/..%2FA%20b/describe?q=a%3D%27b%2Bc%27%26d"
-        );
-    }
-
-    #[test]
-    fn pauses_grow_and_end() {
-        for tries in 1..40 {
-            assert!(pause_after(tries, None) <= LONGEST_PAUSE);
-        }
-        let asked = Duration::from_secs(3);
-        assert!(pause_after(1, Some(asked)) >= asked);
-    }
-}
+mod tests;

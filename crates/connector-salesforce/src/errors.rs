@@ -208,9 +208,11 @@ fn classify(status: u16, code: &str, message: &str, said: &str, usage: Option<&s
 }
 
 pub(crate) fn login_refused(said: &str) -> Failure {
-    Failure::pause("login_refused", format!("the org refuses the login ({said})")).hint(
-        "give the connection a valid `access_token`, or `client_id` and `client_secret` of an app with the client credentials flow on; then resume",
+    Failure::pause(
+        "login_refused",
+        format!("the org refuses the login ({said})"),
     )
+    .hint("give the connection a login that the org takes; then resume")
 }
 
 /// The failure for a call that got no answer, or only a part of one.

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod auth;
+mod budget;
 mod client;
 mod columns;
 mod csv_encode;
@@ -12,9 +14,11 @@ mod prepare;
 mod results;
 mod row_error;
 mod soql;
+mod source;
 mod spool;
 mod target;
 
+pub use source::salesforce_source;
 pub use target::salesforce_target;
 
 #[cfg(test)]

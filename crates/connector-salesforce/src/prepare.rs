@@ -130,6 +130,8 @@ fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Res
     }
     let key = plan.key.first().map(String::as_str).unwrap_or_default();
     let mut filled: Vec<&str> = Vec::new();
+    // A polymorphic lookup has a column for each kind of parent.
+    let mut kinds: Vec<(&str, &str)> = Vec::new();
     // Each as the file writes it.
     let mut closed = Vec::new();
     let mut files = Vec::new();
@@ -138,7 +140,17 @@ fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Res
             Fills::Field(field) => field.name.as_str(),
             Fills::Lookup { relation, .. } => relation.field.as_str(),
         };
-        if filled.contains(&name) {
+        let kind = match &column.fills {
+            Fills::Lookup { of_type, .. } => *of_type,
+            Fills::Field(_) => None,
+        };
+        let is_another_kind = kind.is_some_and(|kind| {
+            let of_name = kinds.iter().filter(|(filled, _)| *filled == name);
+            let mut known = of_name.map(|(_, kind)| *kind).peekable();
+            known.peek().is_some() && known.all(|known| known != kind)
+        });
+        kinds.extend(kind.map(|kind| (name, kind)));
+        if filled.contains(&name) && !is_another_kind {
             return Err(Failure::usage(
                 "field_twice",
                 format!("`{name}` of {object} is filled twice"),

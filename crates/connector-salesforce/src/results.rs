@@ -242,10 +242,20 @@ impl Places {
             File::Unprocessed => Verdict::Unprocessed,
             File::Failed => {
                 let error = row_error::parse(at(self.said));
-                Verdict::Failed {
-                    code: error.code,
-                    message: error.message,
-                    fields: error.fields,
+                let is_contended = error.is_contended();
+                let (code, message, fields) = (error.code, error.message, error.fields);
+                if is_contended {
+                    Verdict::Contended {
+                        code,
+                        message,
+                        fields,
+                    }
+                } else {
+                    Verdict::Failed {
+                        code,
+                        message,
+                        fields,
+                    }
                 }
             }
             File::Successful if shape.operation == Operation::Delete => {
@@ -256,12 +266,16 @@ impl Places {
             }
             File::Successful => Verdict::Updated { id: id() },
         };
-        let fields: BTreeMap<_, _> = shape
-            .sent
-            .iter()
-            .zip(&self.sent)
-            .map(|(name, place)| (name.clone(), at(*place).to_owned()))
-            .collect();
+        let fields: BTreeMap<_, _> = match self.file {
+            // Most records are written, and a job has many.
+            File::Successful => BTreeMap::new(),
+            File::Failed | File::Unprocessed => shape
+                .sent
+                .iter()
+                .zip(&self.sent)
+                .map(|(name, place)| (name.clone(), at(*place).to_owned()))
+                .collect(),
+        };
         Sent {
             key: shape.form.normal(at(self.sent[shape.key])),
             verdict,
@@ -310,7 +324,7 @@ mod tests {
             }
         );
         assert_eq!((all[0].key.as_str(), all[1].key.as_str()), ("k1", "k2"));
-        assert_eq!(all[0].fields["LastName"], "a\nb");
+        assert!(all[0].fields.is_empty());
     }
 
     #[test]
@@ -321,6 +335,10 @@ mod tests {
             panic!("{all:?}");
         };
         assert_eq!((code.as_str(), fields.len()), ("STRING_TOO_LONG", 1));
+        assert_eq!(all[0].fields["LastName"], "v");
+        let locked = text.replace("STRING_TOO_LONG", "UNABLE_TO_LOCK_ROW");
+        let all = rows(File::Failed, &locked, Operation::Insert).unwrap();
+        assert!(matches!(all[0].verdict, Verdict::Contended { .. }));
         let all = rows(
             File::Unprocessed,
             "External_Id__c,LastName\nk,v\n",

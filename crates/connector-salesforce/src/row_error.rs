@@ -9,6 +9,13 @@ pub(crate) struct RowError {
     pub(crate) fields: Vec<String>,
 }
 
+impl RowError {
+    /// Whether the row waited for another's lock in vain, itself or in a trigger's work: alone it may well go through.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.code == "UNABLE_TO_LOCK_ROW" || self.message.contains("UNABLE_TO_LOCK_ROW")
+    }
+}
+
 /// Reads the text of `sf__Error`. Of several errors the first gives the code; the messages of the others follow its own.
 pub(crate) fn parse(text: &str) -> RowError {
     let mut rest = text.trim();

@@ -1,4 +1,4 @@
-//! The one kind of query this connector asks: how many records there are.
+//! How many records there are, and names and texts in queries.
 //! Names and texts are put into it so that neither can end early and go on as something else.
 
 use connector::CountScope;
@@ -34,7 +34,7 @@ fn name(text: &str) -> Result<&str, Failure> {
 }
 
 /// A text as it stands between single quotes.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -21,11 +21,28 @@ pub(crate) struct Spool(SpooledTempFile);
 impl Spool {
     /// Downloads a file of a job; an answer without content is an empty one.
     pub(crate) async fn download(client: &Client, job: &str, file: &str) -> Result<Self, Failure> {
-        let call = Call::get(&["jobs", "ingest", job, file]).timeout(TRANSFER_TIMEOUT);
+        let call = Call::get(&["jobs", "ingest", job, file])
+            .timeout(TRANSFER_TIMEOUT)
+            .settling();
         let spool = client
             .send(call, |answer| Box::pin(Self::read(answer)))
             .await?;
         Ok(spool)
+    }
+
+    /// Downloads a page of a query's results, and says where the next one is.
+    pub(crate) async fn page(
+        client: &Client,
+        call: Call,
+    ) -> Result<(Self, Option<String>), Failure> {
+        let page = client.send(call, |answer| {
+            let next = answer.headers().get("Sforce-Locator");
+            let next = next.and_then(|next| next.to_str().ok());
+            let next = next.filter(|next| !next.is_empty() && *next != "null");
+            let next = next.map(str::to_owned);
+            Box::pin(async move { Ok((Self::read(answer).await?, next)) })
+        });
+        Ok(page.await?)
     }
 
     async fn read(mut answer: Response) -> Result<Self, CallError> {

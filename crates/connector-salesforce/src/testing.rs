@@ -1,4 +1,4 @@
-//! A contact to test with: one field of each type, two lookups, an external id.
+//! A contact to test with: one field of each type, two lookups, an external id; and a program that answers as the Salesforce CLI does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -63,5 +63,66 @@ pub(crate) fn plan(operation: Operation, key: &str, fields: &[&str]) -> LoadPlan
             keys: vec![vec!["Id".to_owned()], vec!["External_Id__c".to_owned()]],
             carries_columns: false,
         },
+    }
+}
+
+/// Of the form that an org gives.
+pub(crate) const TOKEN: &str = "00D000000000001!AQcAQH0dMHEXAMPLEzmpkb58uR";
+
+/// A script in place of the Salesforce CLI. What it is not told to answer it does not know.
+pub(crate) struct FakeSf {
+    folder: tempfile::TempDir,
+    program: String,
+}
+
+impl FakeSf {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sf");
+        // A program that was just written may not be run yet: another test's child may still hold the file open.
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/fake-sf.sh");
+        std::os::unix::fs::symlink(script, &path).unwrap();
+        let program = path.to_str().unwrap().to_owned();
+        Self { folder, program }.file("token-of-stderr", TOKEN)
+    }
+
+    /// Answers `org auth show-access-token`.
+    pub(crate) fn token(self, token: &str) -> Self {
+        let result = serde_json::json!({"status": 0, "result": {"accessToken": token}, "warnings": ["it grants access"]});
+        self.file("show-access-token", &result.to_string())
+    }
+
+    /// Answers `org display`.
+    pub(crate) fn display(self, token: &str, instance_url: &str) -> Self {
+        let result = serde_json::json!({"status": 0, "result": {"id": "00D000000000001AAA", "accessToken": token, "instanceUrl": instance_url}});
+        self.file(
+            "display",
+            &format!(" » Warning: an update is there\n{result}\n"),
+        )
+    }
+
+    /// Prints a text for every command that has no answer of its own.
+    pub(crate) fn says(self, text: &str) -> Self {
+        self.file("any", text)
+    }
+
+    pub(crate) fn hangs(self) -> Self {
+        self.file("hang", "")
+    }
+
+    pub(crate) fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// The arguments of each call so far.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let calls = std::fs::read_to_string(self.folder.path().join("calls")).unwrap_or_default();
+        calls.lines().map(str::to_owned).collect()
+    }
+
+    /// Puts the whole answer to a command.
+    fn file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+        self
     }
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use connector::{JobStatus, Sent};
+use connector::{JobBody, JobStatus, Sent};
 use model::migration::Operation;
 use support::{
     accounts, bed, by_token, count, created, ended, jobs, processed, results, unprocessed, updated,
@@ -16,7 +16,10 @@ async fn an_open_job_is_aborted_and_has_written_nothing() {
     let plan = bed.accounts(Operation::Upsert).await;
     let job = bed.jobs().create(&plan).await.unwrap();
     let part = bed.jobs().encode(&plan, &accounts(5)).unwrap();
-    bed.jobs().upload(&plan, &job, vec![part]).await.unwrap();
+    bed.jobs()
+        .upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
 
     let other = by_token(&bed.org).await;
     let other = jobs(&other);
@@ -42,7 +45,10 @@ async fn a_running_job_is_followed_by_another_to_its_end() {
     let plan = bed.accounts(Operation::Upsert).await;
     let job = bed.jobs().create(&plan).await.unwrap();
     let part = bed.jobs().encode(&plan, &accounts(500)).unwrap();
-    bed.jobs().upload(&plan, &job, vec![part]).await.unwrap();
+    bed.jobs()
+        .upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     bed.jobs().close(&job).await.unwrap();
     // Closed once more, as by one that did not learn that it had been.
     bed.jobs().close(&job).await.unwrap();
@@ -67,7 +73,9 @@ async fn what_an_aborted_job_did_not_come_to_is_sent_again() {
     let jobs = bed.jobs();
     let job = jobs.create(&plan).await.unwrap();
     let part = jobs.encode(&plan, &accounts(1000)).unwrap();
-    jobs.upload(&plan, &job, vec![part]).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     jobs.close(&job).await.unwrap();
     processed(jobs, &job, 400).await;
     jobs.abort(&job).await.unwrap();
@@ -90,7 +98,9 @@ async fn what_an_aborted_job_did_not_come_to_is_sent_again() {
         .collect();
     let part = jobs.encode_again(&plan, &rest).unwrap();
     let job = jobs.create(&plan).await.unwrap();
-    jobs.upload(&plan, &job, vec![part]).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     jobs.close(&job).await.unwrap();
     ended(jobs, &job).await;
     let told = results(jobs, &plan, &job, 600).await.unwrap();
@@ -114,7 +124,9 @@ async fn a_job_that_fails_half_way_says_why_and_what_is_left() {
     let jobs = bed.jobs();
     let job = jobs.create(&plan).await.unwrap();
     let part = jobs.encode(&plan, &accounts(450)).unwrap();
-    jobs.upload(&plan, &job, vec![part]).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     jobs.close(&job).await.unwrap();
     let reason = ended(jobs, &job).await.expect("it failed");
     assert!(!reason.is_empty());
@@ -141,7 +153,9 @@ async fn results_that_do_not_add_up_are_never_handed_over() {
     let jobs = bed.jobs();
     let job = jobs.create(&plan).await.unwrap();
     let part = jobs.encode(&plan, &accounts(3)).unwrap();
-    jobs.upload(&plan, &job, vec![part]).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     jobs.close(&job).await.unwrap();
     ended(jobs, &job).await;
     let mut told = 0;

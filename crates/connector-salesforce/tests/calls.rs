@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use connector::{CountScope, JobStatus, Target};
+use connector::{CountScope, JobBody, JobStatus, Target};
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings};
 use model::{Failure, FailureKind, Secret};
@@ -28,7 +28,9 @@ async fn a_session_that_ended_is_renewed_and_the_call_repeated() {
     bed.org.expire_sessions();
     let job = jobs.create(&plan).await.unwrap();
     bed.org.expire_sessions();
-    jobs.upload(&plan, &job, vec![part]).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap();
     bed.org.expire_sessions();
     jobs.close(&job).await.unwrap();
     bed.org.expire_sessions();
@@ -121,7 +123,9 @@ async fn dropped_connections_leave_one_job_that_writes_once() {
         let part = jobs.encode(&plan, &accounts(20)).unwrap();
         bed.org.faults().fail_calls("POST", "jobs/ingest", 1, fault);
         let job = jobs.create(&plan).await.unwrap();
-        jobs.upload(&plan, &job, vec![part]).await.unwrap();
+        jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
+            .await
+            .unwrap();
         bed.org
             .faults()
             .fail_calls("PATCH", "jobs/ingest", 1, fault);
@@ -158,7 +162,10 @@ async fn an_upload_whose_answer_is_lost_is_not_sent_twice() {
     bed.org
         .faults()
         .fail_calls("PUT", "batches", 1, CallFault::DropAfter);
-    let failure = jobs.upload(&plan, &job, vec![part]).await.unwrap_err();
+    let failure = jobs
+        .upload(&plan, &job, JobBody::of(&[part]).unwrap())
+        .await
+        .unwrap_err();
     assert_eq!(failure.kind, FailureKind::Retry);
     assert_eq!(jobs.status(&job).await, Ok(JobStatus::Open));
     jobs.abort(&job).await.unwrap();
@@ -203,7 +210,7 @@ async fn a_host_that_is_not_there_pauses() {
 async fn a_host_that_speaks_no_tls_pauses_at_once() {
     let org = RehearsalOrg::start(Settings::default()).await.unwrap();
     let settings = SalesforceSettings {
-        instance_url: org.url().replace("http:", "https:"),
+        instance_url: Some(org.url().replace("http:", "https:")),
         access_token: Some(Secret::new("x")),
         ..settings(&org)
     };

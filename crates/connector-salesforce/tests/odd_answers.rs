@@ -4,8 +4,7 @@
 
 mod support;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::DataType;
@@ -13,82 +12,17 @@ use connector::{CountScope, JobStatus, LoadPlan, Target, TargetField, TargetObje
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings};
 use model::{FailureKind, RunId, Secret};
+use support::script::{Server, line, serve};
 use support::{count, created, jobs, results};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
-/// What the server says to the next call whose first line holds a text.
-struct Line {
-    to: &'static str,
-    answer: String,
-    after: Duration,
-}
-
-fn line(to: &'static str, status: &str, body: &str) -> Line {
-    Line {
-        to,
-        answer: format!(
-            "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-        after: Duration::ZERO,
-    }
-}
-
-struct Server {
-    url: String,
-    /// The first lines of the calls so far.
-    calls: Arc<Mutex<Vec<String>>>,
-}
-
-/// A server that follows a script, each line once; what the script does not have gets 404.
-async fn serve(script: Vec<Line>) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let calls = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&calls);
-    tokio::spawn(async move {
-        let mut script: VecDeque<Line> = script.into();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = Vec::new();
-            let mut buffer = [0; 4096];
-            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-                match stream.read(&mut buffer).await {
-                    Ok(n) if n > 0 => head.extend_from_slice(&buffer[..n]),
-                    _ => break,
-                }
-            }
-            let head = String::from_utf8_lossy(&head);
-            let first = head.lines().next().unwrap_or_default().to_owned();
-            let place = script.iter().position(|line| first.contains(line.to));
-            told.lock().unwrap().push(first);
-            let line = place
-                .and_then(|place| script.remove(place))
-                .unwrap_or_else(|| line("", "404 Not Found", "[]"));
-            tokio::time::sleep(line.after).await;
-            let _ = stream.write_all(line.answer.as_bytes()).await;
-            let _ = stream.shutdown().await;
-        }
-    });
-    Server { url, calls }
-}
-
-impl Server {
-    async fn target(&self) -> Arc<dyn Target> {
-        let settings = SalesforceSettings {
-            instance_url: self.url.clone(),
-            access_token: Some(Secret::new("00Dx!token")),
-            client_id: None,
-            client_secret: None,
-            api_version: "66.0".to_owned(),
-        };
-        salesforce_target("org", &settings).await.unwrap()
-    }
-
-    fn calls(&self, to: &str) -> usize {
-        let calls = self.calls.lock().unwrap();
-        calls.iter().filter(|call| call.contains(to)).count()
-    }
+/// The org that the script plays, by a token.
+async fn target(server: &Server) -> Arc<dyn Target> {
+    let settings = SalesforceSettings {
+        instance_url: Some(server.url.clone()),
+        access_token: Some(Secret::new("00Dx!token")),
+        ..SalesforceSettings::default()
+    };
+    salesforce_target("org", &settings).await.unwrap()
 }
 
 fn plan() -> LoadPlan {
@@ -135,7 +69,7 @@ async fn a_file_that_is_cut_off_is_downloaded_again_and_told_once() {
         line("unprocessedrecords", "204 No Content", ""),
     ])
     .await;
-    let target = server.target().await;
+    let target = target(&server).await;
     let told = results(jobs(&target), &plan(), "750", 2).await.unwrap();
     assert_eq!(count(&told, created), 2);
     assert_eq!(server.calls("successfulResults"), 2);
@@ -152,7 +86,7 @@ async fn results_that_come_late_are_waited_for() {
         line("unprocessedrecords", "200 OK", ""),
     ])
     .await;
-    let target = server.target().await;
+    let target = target(&server).await;
     let told = results(jobs(&target), &plan(), "750", 2).await.unwrap();
     assert_eq!(count(&told, created), 2);
 }
@@ -160,7 +94,7 @@ async fn results_that_come_late_are_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_not_followed() {
     let server = serve(vec![line("query", "302 Found", "")]).await;
-    let target = server.target().await;
+    let target = target(&server).await;
     let failure = target.count("Account", &CountScope::All).await.unwrap_err();
     assert_eq!(
         (failure.kind, failure.code.as_str()),
@@ -179,7 +113,7 @@ async fn a_page_in_place_of_json_is_told_as_what_it_is() {
             .collect(),
     )
     .await;
-    let target = server.target().await;
+    let target = target(&server).await;
     let ask = || target.count("Account", &CountScope::All);
     let failure = ask().await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Retry);
@@ -198,7 +132,7 @@ async fn a_state_of_the_future_is_not_taken_for_one_we_know() {
         ),
     ])
     .await;
-    let target = server.target().await;
+    let target = target(&server).await;
     let status = || jobs(&target).status("750");
     assert_eq!(status().await.unwrap_err().code, "unknown_state");
     let reason = Some("InvalidBatch : Field name not found : X".to_owned());
@@ -217,11 +151,11 @@ async fn a_close_that_had_to_log_in_for_too_long_is_not_sent() {
     ])
     .await;
     let settings = SalesforceSettings {
-        instance_url: server.url.clone(),
+        instance_url: Some(server.url.clone()),
         access_token: Some(Secret::new("00Dx!old")),
         client_id: Some("app".to_owned()),
         client_secret: Some(Secret::new("secret")),
-        api_version: "66.0".to_owned(),
+        ..SalesforceSettings::default()
     };
     let target = salesforce_target("org", &settings).await.unwrap();
     let failure = jobs(&target).close("750").await.unwrap_err();

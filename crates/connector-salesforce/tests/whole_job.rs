@@ -4,7 +4,7 @@
 
 mod support;
 
-use connector::{CountScope, Verdict};
+use connector::{CountScope, JobBody, Verdict};
 use model::migration::Operation;
 use support::{accounts, batch, bed, count, created, updated};
 
@@ -253,12 +253,14 @@ async fn several_parts_make_one_job_and_empty_files_may_come_as_no_content() {
     let plan = bed.accounts(Operation::Upsert).await;
     let jobs = bed.jobs();
     let all = accounts(5);
-    let parts = [all.slice(0, 2), all.slice(2, 0), all.slice(2, 3)]
+    let parts: Vec<_> = [all.slice(0, 2), all.slice(2, 0), all.slice(2, 3)]
         .iter()
         .map(|part| jobs.encode(&plan, part).unwrap())
         .collect();
     let job = jobs.create(&plan).await.unwrap();
-    jobs.upload(&plan, &job, parts).await.unwrap();
+    jobs.upload(&plan, &job, JobBody::of(&parts).unwrap())
+        .await
+        .unwrap();
     jobs.close(&job).await.unwrap();
     assert_eq!(support::ended(jobs, &job).await, None);
     let results = support::results(jobs, &plan, &job, 5).await.unwrap();

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::Failure;
 
-use crate::LoadPlan;
+use crate::{JobBody, LoadPlan};
 
 /// The calls of a bulk job, each on its own, so that any loader can go on where another stopped. The loader stores the job before `upload`.
 #[async_trait]
@@ -34,8 +34,8 @@ pub trait Jobs: Send + Sync {
     /// Opens a job and returns its id in the target.
     async fn create(&self, plan: &LoadPlan) -> Result<String, Failure>;
 
-    /// Fills an open job, once. `parts` are what `encode` returned for its chunks.
-    async fn upload(&self, plan: &LoadPlan, job: &str, parts: Vec<Bytes>) -> Result<(), Failure>;
+    /// Fills an open job, once. `body` is what `encode` returned for its chunks.
+    async fn upload(&self, plan: &LoadPlan, job: &str, body: JobBody) -> Result<(), Failure>;
 
     /// Closes the job: the target begins to write. The kill switch is read right before this.
     async fn close(&self, job: &str) -> Result<(), Failure>;
@@ -74,7 +74,7 @@ pub struct Sent {
     /// The loaded key, as `Jobs::keys` had it.
     pub key: String,
     pub verdict: Verdict,
-    /// The fields as they were sent.
+    /// The fields as they were sent; of records that were written nobody asks for them, and they are left out.
     pub fields: BTreeMap<String, String>,
 }
 
@@ -90,6 +90,12 @@ pub enum Verdict {
         id: String,
     },
     Failed {
+        code: String,
+        message: String,
+        fields: Vec<String>,
+    },
+    /// Somebody else held a record that this one needs. It can be sent again, with less going on at once.
+    Contended {
         code: String,
         message: String,
         fields: Vec<String>,

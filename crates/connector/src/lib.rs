@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
 mod gate;
 mod jobs;
 mod source;
 mod target;
 mod transactions;
 
+pub use body::JobBody;
 pub use gate::{Gate, OpenGate};
 pub use jobs::{JobStatus, Jobs, Sent, Verdict};
 pub use source::{Read, Sizing, Source, SourceObject, Split};

@@ -46,7 +46,9 @@ impl Connections {
             }
             Connection::Sqlite(settings) => connector_sql::sqlite_source(name, &settings)?,
             Connection::Csv(settings) => connector_files::csv_source(name, &settings)?,
-            other @ Connection::Salesforce(_) => return Err(cannot(name, &other, "read")),
+            Connection::Salesforce(settings) => {
+                connector_salesforce::salesforce_source(name, &settings).await?
+            }
         };
         let key = (migration.migration.clone(), name.clone());
         opened.insert(key, (template.clone(), source.clone()));
@@ -110,5 +112,5 @@ fn cannot(name: &str, connection: &Connection, done: &str) -> Failure {
         format!("a {} connection can't be {done} yet", connection.kind()),
     )
     .connection(name)
-    .hint("sources are postgres, sqlite and csv; targets are postgres and salesforce")
+    .hint("targets are postgres and salesforce")
 }

@@ -66,9 +66,16 @@ impl Control {
         Ok(dispatched)
     }
 
-    /// How many chunks of a run are dispatched.
+    /// How many chunks of a run are on their way to a loader, or from one to the audit log. Those that a loader has taken up, to load them or to fill a job, are
+    /// in its own bounds.
     pub async fn in_flight(&self, run: &RunId) -> Result<u64> {
-        let sql = "select count(*) as chunks from chunks where run_id = $1 and state = 'dispatched' and dispatched_at is not null";
+        let sql = "
+            select count(*) as chunks from chunks c where run_id = $1 and state = 'dispatched' and dispatched_at is not null
+            and not exists (select 1 from leases l where l.run_id = c.run_id and l.object = c.object and l.chunk = c.chunk
+                and l.attempt = c.attempt and l.stage = 'loading' and l.until > {now})
+            and not exists (select 1 from job_chunks jc join jobs j on j.id = jc.job_id
+                where jc.run_id = c.run_id and jc.object = c.object and jc.chunk = c.chunk and not jc.abandoned
+                and j.state in ('stored', 'created', 'uploaded'))";
         let row = self.db.read_one(sql, args![run]).await?;
         row.map_or(Ok(0), |row| row.count("chunks"))
     }

@@ -1,12 +1,17 @@
 //! Records that did not make it: listing them, summing them up, and finding those that a retry has to read.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use model::{Attempt, ChunkNumber, ChunkRef, Fate, RunId};
 use serde_json::Value;
 
 use crate::chunks::read_ref;
-use crate::db::{Arg, Row, args};
+use crate::db::{Arg, Row, args, list};
 use crate::{Control, Result};
+
+/// Keys asked for in one statement.
+const AT_ONCE: usize = 500;
 
 /// A record that did not make it, to be stored with its chunk's audit row.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +84,28 @@ pub struct UnresolvedKey {
 }
 
 impl Control {
+    /// Which of these source keys are of records that did not make it and still have not: rejected by us, or failed by the target.
+    pub async fn not_moved(
+        &self,
+        run: &RunId,
+        object: &str,
+        keys: &[&str],
+    ) -> Result<HashSet<String>> {
+        let mut found = HashSet::new();
+        for keys in keys.chunks(AT_ONCE) {
+            let sql = format!(
+                "select record_key from failed_records where run_id = $1 and object = $2 and not resolved and record_key in ({})",
+                list(3, keys.len())
+            );
+            let mut values = args![run, object];
+            values.extend(keys.iter().map(|key| Arg::from(*key)));
+            for row in self.db.read(&sql, values).await? {
+                found.insert(row.text("record_key")?);
+            }
+        }
+        Ok(found)
+    }
+
     /// In the order in which they were stored.
     pub async fn failures(&self, run: &RunId, which: &Failures<'_>) -> Result<Vec<FailedRecord>> {
         let mut sql =

@@ -45,9 +45,9 @@ pub(crate) async fn prepare(
         failure.file(&request.file_name).line(line)
     })?;
     let mut objects = Vec::new();
-    for (phase, names) in phases(&migration)?.into_iter().enumerate() {
+    for (phase, of_phase) in phases(&migration)?.into_iter().enumerate() {
         for (index, object) in migration.objects.iter().enumerate() {
-            if !names.contains(&object.name) || !wanted(request, &object.name) {
+            if !of_phase.objects.contains(&object.name) || !wanted(&migration, request, object) {
                 continue;
             }
             let prepared = async {
@@ -97,11 +97,31 @@ fn read(request: &StartRun) -> Result<Migration, Failure> {
             .hint("--only takes the name of an entry of `objects`"));
         }
     }
+    for name in &request.phases {
+        if !migration.phases.contains_key(name) {
+            let known: Vec<_> = migration.phases.keys().map(String::as_str).collect();
+            return Err(
+                Failure::usage("unknown_phase", format!("the file has no phase `{name}`"))
+                    .file(&request.file_name)
+                    .hint(match known.as_slice() {
+                        [] => "name phases under `phases`, each with its objects".to_owned(),
+                        known => format!("its phases are: {}", known.join(", ")),
+                    }),
+            );
+        }
+    }
     Ok(migration)
 }
 
-fn wanted(request: &StartRun, object: &str) -> bool {
-    request.only.is_empty() || request.only.iter().any(|name| name == object)
+/// A second pass is wanted with its object.
+fn wanted(migration: &Migration, request: &StartRun, object: &Object) -> bool {
+    let name = object.second_pass_of.as_ref().unwrap_or(&object.name);
+    let all = request.only.is_empty() && request.phases.is_empty();
+    let of_phase = |phase: &String| {
+        let listed = migration.phases.get(phase);
+        listed.is_some_and(|objects| objects.contains(name))
+    };
+    all || request.only.contains(name) || request.phases.iter().any(of_phase)
 }
 
 /// The entry of the file that a failure is about.
@@ -122,6 +142,17 @@ async fn prepare_object(
     target: &dyn Target,
     run: &RunId,
 ) -> Result<PreparedObject, Failure> {
+    if let Some(first) = object
+        .second_pass_of
+        .as_ref()
+        .filter(|_| source.key.is_empty())
+    {
+        return Err(Failure::usage(
+            "no_second_pass",
+            format!("lookups of `{first}` form a cycle, so its records are read twice, and nothing tells one from another"),
+        )
+        .hint("name the source's columns that do under `key`"));
+    }
     let described = target.describe(&object.to).await?;
     let mapper = Mapper::compile(&Spec {
         migration,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 use model::migration::{
-    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, ValueMap,
+    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, SHARED, ValueMap,
 };
 use model::{Failure, RunId};
 use record::meta;
@@ -37,10 +37,31 @@ pub struct Spec<'a> {
 const STACK: usize = 64 << 20;
 
 /// Where a field's values go.
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// In the target's own spelling: a field, or a relation.
-    name: String,
-    field: Option<&'a TargetField>,
+    pub(crate) name: String,
+    pub(crate) field: Option<&'a TargetField>,
+    /// The parent's field by which a lookup finds it, and the parent's object where the lookup may point to several.
+    pub(crate) found_by: Option<(Option<String>, String)>,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn field(field: &'a TargetField) -> Self {
+        Self {
+            name: field.name.clone(),
+            field: Some(field),
+            found_by: None,
+        }
+    }
+
+    /// As the target addresses it: `Name`, `Account.External_Id__c`, `Account:What.External_Id__c`.
+    pub(crate) fn sent_as(&self) -> String {
+        match (self.field, &self.found_by) {
+            (None, Some((None, by))) => format!("{}.{by}", self.name),
+            (None, Some((Some(object), by))) => format!("{object}:{}.{by}", self.name),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 impl Mapper {
@@ -59,20 +80,27 @@ impl Mapper {
     }
 }
 
-struct Compiler<'a> {
-    spec: &'a Spec<'a>,
+pub(crate) struct Compiler<'a> {
+    pub(crate) spec: &'a Spec<'a>,
 }
 
 impl Compiler<'_> {
     fn compile(&self) -> Result<Mapper, Failure> {
         let fields = match &self.spec.object.fields {
-            Some(fields) => fields
-                .iter()
-                .map(|(name, field)| {
-                    self.field(name, field)
-                        .map_err(|failure| failure.field(name))
-                })
-                .collect::<Result<Vec<_>, _>>()?,
+            Some(fields) => {
+                let mut computed = Vec::new();
+                for (name, field) in fields {
+                    if name == SHARED {
+                        computed.extend(self.shared_fields(fields)?);
+                        continue;
+                    }
+                    computed.extend(
+                        self.field(name, field)
+                            .map_err(|failure| failure.field(name))?,
+                    );
+                }
+                computed
+            }
             None => self.columns_as_they_are()?,
         };
         let stamps = self
@@ -116,7 +144,7 @@ impl Compiler<'_> {
             .map(|name| columns::find(&self.spec.source, name).map(str::to_owned))
             .transpose()?
             .filter(|_| policy.ranks());
-        Mapper::new(
+        let mut mapper = Mapper::new(
             fields,
             stamps,
             key_fields,
@@ -124,56 +152,67 @@ impl Compiler<'_> {
             one_to_one,
             self.spec.key.to_vec(),
             ranked_by,
-        )
+        )?;
+        mapper.guards = self.guards()?;
+        mapper.skips_unlinked = self.skips_unlinked();
+        Ok(mapper)
     }
 
-    fn field(&self, name: &str, field: &Field) -> Result<Computed, Failure> {
-        let source = &self.spec.source;
-        if let Field::Lookup(by) = field {
-            let mut parent = lookup::parent_key(self.spec.migration, by)?;
-            columns::resolve(&mut parent.expr, source)?;
-            let expression = Expression::of(parent.expr, &by.by, source, self.spec.began)?;
-            let place = self.reference(name)?;
-            return self.computed(
-                place,
-                expression,
-                OnNull::Clear,
-                None,
-                Some(&parent.external_id),
-            );
-        }
-        let expression = Expression::compile(field.expression(), source, self.spec.began)?;
-        match field {
-            Field::DeveloperName(_) => {
-                let place = self.reference(name)?;
-                self.computed(
-                    place,
-                    expression,
-                    OnNull::Clear,
-                    None,
-                    Some("DeveloperName"),
-                )
+    /// The columns that a field is computed to; a polymorphic lookup has one for each object that may hold the parent.
+    fn field(&self, name: &str, field: &Field) -> Result<Vec<Computed>, Failure> {
+        let (source, began) = (&self.spec.source, self.spec.began);
+        let one = match field {
+            Field::Lookup(by) => {
+                let mut parent = lookup::parent_key(self.spec.migration, &by.lookup, &by.by)?;
+                columns::resolve(&mut parent.expr, source)?;
+                let expression = Expression::of(parent.expr, &by.by, source, began)?;
+                let place = self.reference(name, &parent.object, parent.external_id)?;
+                self.computed(place, expression, OnNull::Clear, None)?
+            }
+            Field::AnyLookup(lookup) => return self.any_lookup(name, lookup),
+            Field::Reference(reference) => {
+                let expression = Expression::compile(&reference.by, source, began)?;
+                let place = match reference.reference.split_once('.') {
+                    Some((object, by)) if self.spec.target.relation(name).is_some() => {
+                        self.reference(name, object, by.to_owned())?
+                    }
+                    _ => {
+                        return Err(Failure::usage(
+                            "not_a_lookup",
+                            format!("`{name}` is no lookup of `{}`", self.spec.target.name),
+                        )
+                        .hint(
+                            "references are for lookups; fill a plain field with an expression",
+                        ));
+                    }
+                };
+                self.computed(place, expression, OnNull::Clear, None)?
+            }
+            Field::DeveloperName(by) => {
+                let expression = Expression::compile(&by.developer_name, source, began)?;
+                let place = self.reference(name, "RecordType", "DeveloperName".to_owned())?;
+                self.computed(place, expression, OnNull::Clear, None)?
             }
             Field::Mapped(mapped) => {
-                let values = mapped
-                    .values
-                    .clone()
-                    .map(|values| (values, mapped.otherwise));
-                self.computed(self.place(name)?, expression, mapped.on_null, values, None)
+                let expression = Expression::compile(&mapped.from, source, began)?;
+                let values = mapped.values.clone();
+                let values = values.map(|values| (values, mapped.otherwise));
+                self.computed(self.place(name)?, expression, mapped.on_null, values)?
             }
-            Field::Expression(_) | Field::Lookup(_) => {
-                self.computed(self.place(name)?, expression, OnNull::Clear, None, None)
+            Field::Expression(sql) => {
+                let expression = Expression::compile(sql, source, began)?;
+                self.computed(self.place(name)?, expression, OnNull::Clear, None)?
             }
-        }
+        };
+        Ok(vec![one])
     }
 
-    fn computed(
+    pub(crate) fn computed(
         &self,
         place: Place<'_>,
         expression: Expression,
         on_null: OnNull,
         values: Option<(ValueMap, Otherwise)>,
-        external_id: Option<&str>,
     ) -> Result<Computed, Failure> {
         // A parent is addressed by text, whatever its key is.
         let wanted = place
@@ -192,12 +231,12 @@ impl Compiler<'_> {
         if on_null == OnNull::Keep {
             column = meta::with_keep_on_null(column);
         }
-        if let Some(external_id) = external_id {
-            column = meta::with_lookup(column, external_id);
+        if let Some((_, by)) = &place.found_by {
+            column = meta::with_lookup(column, by);
         }
-        let sent_as = match (place.field, external_id) {
-            (None, Some(external_id)) => format!("{}.{external_id}", place.name),
-            _ => place.name.clone(),
+        let sent_as = match place.name.contains('.') {
+            true => place.name.clone(),
+            false => place.sent_as(),
         };
         let is_key = self.is_key(&place.name);
         let creates = matches!(
@@ -241,25 +280,19 @@ impl Compiler<'_> {
                     .hint("list `fields` and leave it out there, or add the column to the target")
                     .field(name)
                 })?;
-                let place = Place {
-                    name: field.name.clone(),
-                    field: Some(field),
-                };
+                let place = Place::field(field);
                 let own = Expr::Identifier(Ident::with_quote('"', name));
                 let expression = Expression::of(own, name, source, self.spec.began)?;
-                self.computed(place, expression, OnNull::Clear, None, None)
+                self.computed(place, expression, OnNull::Clear, None)
                     .map_err(|failure| failure.field(name))
             })
             .collect()
     }
 
-    fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
+    pub(crate) fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
         let target = self.spec.target;
         if let Some(field) = target.field(name) {
-            return Ok(Place {
-                name: field.name.clone(),
-                field: Some(field),
-            });
+            return Ok(Place::field(field));
         }
         let names: Vec<_> = target
             .fields
@@ -277,17 +310,6 @@ impl Compiler<'_> {
             )),
             None => failure.hint(columns::nearest(name, &names)),
         })
-    }
-
-    /// Where a lookup goes: a relation, where the target has such, or else a plain field.
-    fn reference(&self, name: &str) -> Result<Place<'_>, Failure> {
-        match self.spec.target.relation(name) {
-            Some(relation) => Ok(Place {
-                name: relation.name.clone(),
-                field: None,
-            }),
-            None => self.place(name),
-        }
     }
 
     fn stamp(&self, name: &str, sql: &str) -> Result<Stamp, Failure> {

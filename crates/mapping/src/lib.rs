@@ -13,6 +13,8 @@ mod key_hashes;
 mod lookup;
 mod mapper;
 mod merge;
+mod references;
+mod shared;
 mod value_map;
 
 pub use compile::Spec;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{Expr, visit_expressions_mut};
 use model::Failure;
-use model::migration::{Lookup, Migration};
+use model::migration::Migration;
 
 use crate::columns;
 
@@ -15,17 +15,23 @@ pub(crate) struct ParentKey {
     pub(crate) expr: Expr,
     /// The parent's field that holds the key.
     pub(crate) external_id: String,
+    /// The target's object that the parent goes to.
+    pub(crate) object: String,
 }
 
-pub(crate) fn parent_key(migration: &Migration, lookup: &Lookup) -> Result<ParentKey, Failure> {
+pub(crate) fn parent_key(
+    migration: &Migration,
+    parent: &str,
+    by: &str,
+) -> Result<ParentKey, Failure> {
     let parent = migration
-        .object(&lookup.lookup)
+        .object(parent)
         .ok_or_else(|| Failure::bug("a lookup names no object"))?;
     let external_id = parent
         .external_id
         .first()
         .ok_or_else(|| Failure::bug("a lookup's parent has no external id"))?;
-    let by = columns::parse(&lookup.by)?;
+    let by = columns::parse(by)?;
     let written = parent
         .fields
         .as_ref()
@@ -64,6 +70,7 @@ pub(crate) fn parent_key(migration: &Migration, lookup: &Lookup) -> Result<Paren
     Ok(ParentKey {
         expr,
         external_id: external_id.clone(),
+        object: parent.to.clone(),
     })
 }
 
@@ -87,7 +94,7 @@ fn replace(mut expr: Expr, by: &Expr) -> Expr {
 mod tests {
     use super::*;
 
-    fn key(parent_key: &str, by: &str) -> Result<String, Failure> {
+    fn key(external_id: &str, by: &str) -> Result<String, Failure> {
         let file = format!(
             "migration: m
 connections:
@@ -95,7 +102,7 @@ connections:
 source: a
 target: a
 objects:
-  - {{ name: p, from: {{ table: p }}, key: id, to: P, operation: upsert, external_id: K, fields: {{ K: \"{parent_key}\" }} }}
+  - {{ name: p, from: {{ table: p }}, key: id, to: P, operation: upsert, external_id: K, fields: {{ K: \"{external_id}\" }} }}
   - {{ name: c, from: {{ table: c }}, to: C, fields: {{ P: {{ lookup: p, by: \"{by}\" }} }} }}
 "
         );
@@ -104,12 +111,8 @@ objects:
             .object("c")
             .and_then(|object| object.fields.clone())
             .expect("a child");
-        let lookup = child["P"].lookup().expect("a lookup").clone();
-        parent_key_text(&migration, &lookup)
-    }
-
-    fn parent_key_text(migration: &Migration, lookup: &Lookup) -> Result<String, Failure> {
-        parent_key(migration, lookup).map(|key| key.expr.to_string())
+        let key = parent_key(&migration, "p", child["P"].expression())?;
+        Ok(key.expr.to_string())
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub struct Mapper {
     pub(crate) source_key: Vec<String>,
     /// The watermark's column, where the latest of duplicates is moved.
     pub(crate) ranked_by: Option<String>,
+    /// Computed for what they refuse, and not sent.
+    pub(crate) guards: Vec<Computed>,
+    /// Records of which nothing is set but their key are skipped.
+    pub(crate) skips_unlinked: bool,
 }
 
 /// A mapped batch. Every record that came in is in one of the two, in its order.
@@ -95,6 +99,8 @@ impl Mapper {
             one_to_one,
             source_key,
             ranked_by,
+            guards: Vec::new(),
+            skips_unlinked: false,
         })
     }
 
@@ -120,6 +126,12 @@ impl Mapper {
         for field in &self.computed {
             columns.push(field.compute(records, &mut reasons)?);
         }
+        for guard in &self.guards {
+            guard.compute(records, &mut reasons)?;
+        }
+        if self.skips_unlinked {
+            self.skip_unlinked(&columns, &mut reasons);
+        }
         let keys = key_texts(records, &self.source_key)?;
         if !duplicates.is_empty() {
             self.judge(&columns, &keys, duplicates, &mut reasons)?;
@@ -144,6 +156,24 @@ impl Mapper {
             records: with_checksums(mapped)?,
             refusals,
         })
+    }
+
+    fn skip_unlinked(&self, columns: &[ArrayRef], reasons: &mut [Option<Reason>]) {
+        let links: Vec<_> = self
+            .computed
+            .iter()
+            .zip(columns)
+            .filter(|(field, _)| !self.key_fields.contains(field.column.name()))
+            .map(|(_, column)| column)
+            .collect();
+        for (row, reason) in reasons.iter_mut().enumerate() {
+            if reason.is_none() && links.iter().all(|link| link.is_null(row)) {
+                *reason = Some(Reason {
+                    fate: Fate::Skipped,
+                    failure: Failure::reject("nothing_to_link", "the record refers to nothing"),
+                });
+            }
+        }
     }
 
     /// Refuses records whose target key others have as well.

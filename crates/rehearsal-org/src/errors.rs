@@ -15,6 +15,14 @@ pub(crate) struct RowError {
 }
 
 impl RowError {
+    /// The error of a record that fails for another's.
+    pub(crate) fn rolled_back() -> Self {
+        Self::new(
+            "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+            "Record rolled back because not all records were valid and the request was using AllOrNone header",
+        )
+    }
+
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,

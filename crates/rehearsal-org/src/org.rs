@@ -1,28 +1,29 @@
-//! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults; and the records it
-//! begins with: one user, itself, and its record types.
+//! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
 use crate::auth::Auth;
 use crate::bulk::Jobs;
+use crate::error::Error;
 use crate::errors::ApiError;
-use crate::faults::Faults;
+use crate::faults::{Faults, Tokens};
+use crate::furnish;
+pub(crate) use crate::furnish::{EMAIL, USERNAME};
 use crate::rest::cursors::Cursors;
+use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
-use crate::store::{Row, Store};
-use crate::values::moment::now;
-use crate::values::parse::parse;
-
-pub(crate) const USERNAME: &str = "rehearsal@stevedore.invalid";
-pub(crate) const EMAIL: &str = "rehearsal@example.com";
+use crate::store::database::Database;
+use crate::store::transaction::{Reading, Writing};
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
-    store: RwLock<Store>,
+    /// The same, with the objects that only the tooling API shows.
+    pub(crate) tooling: Catalogue,
+    records: Database,
     pub(crate) jobs: Jobs,
     pub(crate) cursors: Cursors,
     pub(crate) auth: Auth,
@@ -37,17 +38,18 @@ pub(crate) struct Org {
 impl Org {
     pub(crate) fn new(
         catalogue: Catalogue,
+        records: Database,
+        automation: &Automation,
         auth: Auth,
         pace: Pace,
         seed: u64,
         url: String,
-    ) -> Self {
-        let mut store = Store::new(&catalogue);
-        furnish(&catalogue, &mut store);
-        Self {
-            store: RwLock::new(store),
-            jobs: Jobs::default(),
-            cursors: Cursors::default(),
+    ) -> Result<Self, Error> {
+        furnish::furnish(&catalogue, automation, &records)?;
+        Ok(Self {
+            jobs: Jobs::numbered_from(records.numbers_from()),
+            cursors: Cursors::numbered_from(records.numbers_from()),
+            records,
             auth,
             faults: Arc::default(),
             seed,
@@ -55,7 +57,22 @@ impl Org {
             url,
             calls: AtomicU64::new(0),
             tasks: Mutex::default(),
+            tooling: catalogue.for_tooling(),
             catalogue,
+        })
+    }
+
+    /// No fault is left, and the fixed token is valid.
+    pub(crate) fn clear_faults(&self) {
+        self.faults.clear();
+        self.auth.expire_fixed(false);
+    }
+
+    /// Ends sessions.
+    pub(crate) fn expire(&self, tokens: Tokens) {
+        self.auth.expire();
+        if tokens == Tokens::All {
+            self.auth.expire_fixed(true);
         }
     }
 
@@ -63,12 +80,33 @@ impl Org {
         &self.url
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Store> {
-        self.store.read().unwrap_or_else(PoisonError::into_inner)
+    /// The records as they are now; what is written later is not seen by this reader.
+    pub(crate) fn read(&self) -> Reading<'_> {
+        self.records.read()
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Store> {
-        self.store.write().unwrap_or_else(PoisonError::into_inner)
+    /// The records to be changed, by one caller at a time: what is done until this is dropped is one transaction.
+    pub(crate) fn write(&self) -> Writing<'_> {
+        self.records.write()
+    }
+
+    /// Whether the records' database has failed or was closed, so that no answer may say that something was stored.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.records.is_broken()
+    }
+
+    /// The error of a job where the records have failed: what the database did not take is nobody's outcome, and what it
+    /// did not give is nobody's row.
+    pub(crate) fn still_sound(&self) -> Result<(), String> {
+        if self.is_broken() {
+            return Err("InternalServerError : The records could not be stored or read".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Ends writing for good, and lets go of the data file.
+    pub(crate) fn close(&self) {
+        self.records.close();
     }
 
     pub(crate) fn pace(&self) -> Pace {
@@ -120,52 +158,4 @@ impl Org {
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
     }
-}
-
-/// Adds the records that are there from the start.
-fn furnish(catalogue: &Catalogue, store: &mut Store) {
-    let user: &[(&str, &str)] = &[
-        ("Username", USERNAME),
-        ("LastName", "User"),
-        ("FirstName", "Rehearsal"),
-        ("Email", EMAIL),
-        ("Alias", "rehearse"),
-        ("IsActive", "true"),
-        ("UserType", "Standard"),
-    ];
-    add(catalogue, store, "User", user);
-    let organization: &[(&str, &str)] = &[
-        ("Name", "Rehearsal Org"),
-        ("OrganizationType", "Developer Edition"),
-        ("InstanceName", "RH1"),
-        ("IsSandbox", "true"),
-    ];
-    add(catalogue, store, "Organization", organization);
-    for object in &catalogue.objects {
-        for (record_type, _) in &object.record_types {
-            let values: &[(&str, &str)] = &[
-                ("Name", &record_type.name),
-                ("DeveloperName", &record_type.developer_name),
-                ("SobjectType", &object.name),
-                ("IsActive", "true"),
-            ];
-            add(catalogue, store, "RecordType", values);
-        }
-    }
-}
-
-/// Fields that a schema's own version of a system object lacks, or of another type, are left out.
-fn add(catalogue: &Catalogue, store: &mut Store, name: &str, values: &[(&str, &str)]) {
-    let Some(object) = catalogue.object(name) else {
-        return;
-    };
-    let mut row = Row::new(now(), values.len());
-    for (name, text) in values {
-        if let Some(field) = object.field(name)
-            && let Ok(value) = parse(catalogue, object.at(field), text)
-        {
-            row.set(field, value);
-        }
-    }
-    store.insert(catalogue, object.index, row);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use rehearsal_org::FaultPlan;
 
 /// Moves a company's records from the systems it is leaving into the systems it is going to, and proves what happened to each.
 #[derive(Debug, Parser)]
@@ -54,11 +55,7 @@ pub(crate) enum Verb {
         roles: Vec<String>,
     },
     /// Starts a rehearsal org, prints its URL and an access token, and runs until interrupted.
-    Rehearse {
-        /// 0 takes a free one.
-        #[arg(long, default_value_t = 7411)]
-        port: u16,
-    },
+    Rehearse(RehearseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +71,9 @@ pub(crate) struct RunArgs {
     /// Only this object; may be repeated.
     #[arg(long, value_name = "OBJECT")]
     pub(crate) only: Vec<String>,
+    /// Only the objects of this phase of the file; may be repeated.
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Vec<String>,
     /// Another address for a connection of the file; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = connection)]
     pub(crate) connection: Vec<(String, String)>,
@@ -142,6 +142,22 @@ pub(crate) struct SfdmuArgs {
     /// Likewise; by default the second of the project's orgs.
     #[arg(long, value_name = "NAME")]
     pub(crate) targetusername: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// 0 takes a free one.
+    #[arg(long, default_value_t = 7411)]
+    pub(crate) port: u16,
+    /// Something to go wrong, such as lock-rows=500, calls-503=1% or a JSON document of faults; may be repeated.
+    #[arg(long, value_name = "FAULT", value_parser = FaultPlan::parse)]
+    pub(crate) fault: Vec<FaultPlan>,
+    /// A JSON file of objects, fields and record types to add to the standard ones; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Vec<PathBuf>,
+    /// Speaks https, and writes the certificate that clients must trust to this file.
+    #[arg(long, value_name = "CA.PEM")]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 fn connection(text: &str) -> Result<(String, String), String> {

@@ -3,6 +3,7 @@
 mod duplicates;
 mod map;
 mod mappers;
+mod not_moved;
 
 use std::sync::Arc;
 

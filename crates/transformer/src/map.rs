@@ -11,6 +11,7 @@ use service::{Handler, Line, Next};
 
 use crate::duplicates;
 use crate::mappers::{Mappers, Mapping};
+use crate::not_moved;
 
 pub(crate) struct Transformer {
     pub(crate) line: Line,
@@ -34,6 +35,19 @@ impl Handler for Transformer {
                     let keys = key_hashes(&mapping, &payload).await?;
                     let (control, chunk) = (&self.line.control, &envelope.chunk);
                     duplicates = duplicates::among(control, chunk, policy, &keys).await?;
+                }
+                let mut payload = payload;
+                if let Some(first) = &mapping.second_pass_of {
+                    payload = Arc::new(
+                        not_moved::leave_out(
+                            &self.line.control,
+                            &envelope.chunk,
+                            first,
+                            &mapping,
+                            &payload,
+                        )
+                        .await?,
+                    );
                 }
                 let queue = mapping.load_queue.clone();
                 let mapped = aside(move || records(&mapping, &payload, &duplicates)).await?;

@@ -18,6 +18,10 @@ pub(crate) struct Mapping {
     /// What is done with duplicates of the target key; none where it has none.
     pub(crate) duplicates: Option<OnDuplicateKey>,
     pub(crate) load_queue: Queue,
+    /// The source's key columns.
+    pub(crate) key: Vec<String>,
+    /// The object whose records this one only links.
+    pub(crate) second_pass_of: Option<String>,
 }
 
 type Compiled = HashMap<(RunId, String), Arc<Mapping>>;
@@ -84,6 +88,8 @@ impl Mappers {
         let mapping = Mapping {
             mapper,
             duplicates,
+            key: pinned.source.key.clone(),
+            second_pass_of: object.second_pass_of.clone(),
             load_queue: Queue::Load {
                 migration: run.migration.migration.clone(),
                 connection: run.migration.target.clone(),

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use connector::{JobStatus, LoadPlan};
+use connector::{JobBody, JobStatus, LoadPlan};
 use model::Failure;
 use model::migration::Operation;
 use serde::Deserialize;
@@ -15,8 +14,10 @@ use crate::key;
 
 /// The kill switch was read right before a job is closed; the call is not sent later than this after.
 const LEAVE: Duration = Duration::from_secs(1);
+/// From creating a job to closing it: without room for these in the budget of API calls an upload would be for nothing.
+const CALLS: u64 = 4;
 /// What the org takes in one job, as uploaded.
-const MOST_BYTES: usize = 100_000_000;
+const MOST_BYTES: u64 = 100_000_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,8 +42,9 @@ pub(crate) async fn create(client: &Client, plan: &LoadPlan) -> Result<String, F
     if plan.operation == Operation::Upsert {
         body["externalIdFieldName"] = json!(key::field(plan)?.name);
     }
+    let call = Call::post(&["jobs", "ingest"], &body).leading_to(CALLS);
     let job: JobInfo = client
-        .json(Call::post(&["jobs", "ingest"], &body))
+        .json(call)
         .await
         .map_err(|error| Failure::from(error).object(&plan.object))?;
     Ok(job.id)
@@ -53,11 +55,10 @@ pub(crate) async fn upload(
     client: &Client,
     plan: &LoadPlan,
     job: &str,
-    mut parts: Vec<Bytes>,
+    body: JobBody,
 ) -> Result<(), Failure> {
     let header = header(&columns(plan)?);
-    parts.insert(0, header.into());
-    let size: usize = parts.iter().map(Bytes::len).sum();
+    let size = header.len() as u64 + body.len();
     if size > MOST_BYTES {
         return Err(Failure::bug(format!(
             "a job of {size} bytes was filled, of which the org takes {MOST_BYTES}"
@@ -75,7 +76,7 @@ pub(crate) async fn upload(
             .object(&plan.object));
         }
     }
-    let call = Call::put_csv(&["jobs", "ingest", job, "batches"], parts).unless_acted(None);
+    let call = Call::put_csv(&["jobs", "ingest", job, "batches"], header, body).unless_acted(None);
     client
         .done(call)
         .await
@@ -112,7 +113,7 @@ pub(crate) async fn close(client: &Client, job: &str) -> Result<(), Failure> {
 /// Ends a job early; one that has ended, or is gone, is left alone.
 pub(crate) async fn abort(client: &Client, job: &str) -> Result<(), Failure> {
     let body = json!({"state": "Aborted"});
-    let call = Call::patch(&["jobs", "ingest", job], &body);
+    let call = Call::patch(&["jobs", "ingest", job], &body).settling();
     let Err(error) = client.done(call).await else {
         return Ok(());
     };
@@ -158,7 +159,8 @@ pub(crate) async fn status(client: &Client, job: &str) -> Result<JobStatus, Fail
 
 /// None where the org does not know the job.
 async fn state(client: &Client, job: &str) -> Result<Option<JobInfo>, Failure> {
-    match client.json(Call::get(&["jobs", "ingest", job])).await {
+    let call = Call::get(&["jobs", "ingest", job]).settling();
+    match client.json(call).await {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),

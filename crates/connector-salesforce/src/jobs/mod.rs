@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{JobStatus, Jobs, LoadPlan, Sent};
+use connector::{JobBody, JobStatus, Jobs, LoadPlan, Sent};
 use model::Failure;
 
 use crate::client::Client;
@@ -56,8 +56,8 @@ impl Jobs for SalesforceJobs {
         lifecycle::create(&self.client, plan).await
     }
 
-    async fn upload(&self, plan: &LoadPlan, job: &str, parts: Vec<Bytes>) -> Result<(), Failure> {
-        lifecycle::upload(&self.client, plan, job, parts).await
+    async fn upload(&self, plan: &LoadPlan, job: &str, body: JobBody) -> Result<(), Failure> {
+        lifecycle::upload(&self.client, plan, job, body).await
     }
 
     async fn close(&self, job: &str) -> Result<(), Failure> {

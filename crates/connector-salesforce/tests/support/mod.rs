@@ -2,13 +2,15 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod script;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use connector::{JobStatus, Jobs, LoadPlan, Sent, Target, Verdict, Writing};
+use connector::{JobBody, JobStatus, Jobs, LoadPlan, Sent, Target, Verdict, Writing};
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings};
 use model::{Failure, RunId, Secret};
@@ -47,11 +49,8 @@ pub async fn by_app(org: &RehearsalOrg) -> Arc<dyn Target> {
 
 pub fn settings(org: &RehearsalOrg) -> SalesforceSettings {
     SalesforceSettings {
-        instance_url: org.url(),
-        access_token: None,
-        client_id: None,
-        client_secret: None,
-        api_version: "66.0".to_owned(),
+        instance_url: Some(org.url()),
+        ..SalesforceSettings::default()
     }
 }
 
@@ -94,7 +93,9 @@ impl Bed {
         let jobs = self.jobs();
         let part = jobs.encode(plan, batch).unwrap();
         let job = jobs.create(plan).await.unwrap();
-        jobs.upload(plan, &job, vec![part]).await.unwrap();
+        jobs.upload(plan, &job, JobBody::of(&[part]).unwrap())
+            .await
+            .unwrap();
         jobs.close(&job).await.unwrap();
         ended(jobs, &job).await;
         results(jobs, plan, &job, batch.num_rows()).await.unwrap()

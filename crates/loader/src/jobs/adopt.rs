@@ -6,6 +6,8 @@ use connector::JobStatus;
 use control::{Job, JobState};
 use model::Failure;
 
+use super::follow::Rest;
+use super::manifest::Manifest;
 use super::{Desk, jobs_of};
 
 /// How often jobs are looked for.
@@ -74,10 +76,14 @@ impl Desk {
                 }
             }
         }
-        let parts = self.parts(&job.id).await?;
-        if parts.iter().any(|part| part.manifest.rest.is_some()) {
+        let mut rest = Rest::default();
+        for chunk in control.job_chunks(&job.id).await? {
+            let manifest = Manifest::decode(&chunk.manifest)?;
+            rest.push(chunk, &manifest)?;
+        }
+        if !rest.body.is_empty() {
             // What it was to send is with it, and so is what another settled before.
-            return self.send_rest(job, parts).await.map(Some);
+            return self.send_rest(job, rest).await.map(Some);
         }
         control.abandon_job(&job.id, holder).await?;
         Ok(None)

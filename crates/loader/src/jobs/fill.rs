@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use connector::JobBody;
 use model::{Attempt, ChunkRef, Envelope, Failure, FailureKind, Kind, Report, RunId};
 use queue::{Delivery, Queue};
 use record::Payload;
@@ -14,19 +15,26 @@ use super::manifest::Manifest;
 use super::{Desk, jobs_of};
 
 /// Chunks in hand at most, those of jobs that are not closed yet.
-const PREFETCH: u16 = 128;
+const PREFETCH: u16 = 256;
+/// Chunks of one job at most, so that small ones can't take up all that are in hand.
+const MOST_CHUNKS: usize = 100;
 
 /// A chunk on its way into a job, its message not acknowledged.
 pub(crate) struct Filled {
     pub(crate) chunk: ChunkRef,
     pub(crate) attempt: Attempt,
-    pub(crate) manifest: Manifest,
-    pub(crate) part: Bytes,
+    /// Encoded: a job's chunks wait for it in memory.
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) records: u64,
     pub(crate) delivery: Delivery,
 }
 
-/// Chunks of one object that will be one job.
-type Batch = Vec<Filled>;
+/// Chunks of one object that will be one job, and their rows, a part for each.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) filled: Vec<Filled>,
+    pub(crate) body: JobBody,
+}
 
 impl Desk {
     pub(crate) async fn fill(self, queue: Queue) {
@@ -55,16 +63,19 @@ impl Desk {
                 }
                 continue;
             };
-            let Some(filled) = self.take_chunk(delivery).await else {
+            let Some((filled, rows)) = self.take_chunk(delivery).await else {
                 continue;
             };
             let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
             let batch = batches.entry(object).or_default();
-            let held: usize = batch.iter().map(|held| held.part.len()).sum();
-            if !batch.is_empty() && held + filled.part.len() > capacity {
+            let is_full = batch.body.len() + rows.len() as u64 > capacity as u64;
+            if !batch.filled.is_empty() && (is_full || batch.filled.len() >= MOST_CHUNKS) {
                 self.send_off(std::mem::take(batch)).await;
             }
-            batch.push(filled);
+            match batch.body.push(&rows) {
+                Ok(()) => batch.filled.push(filled),
+                Err(failure) => self.refuse(filled.delivery, failure).await,
+            }
         }
     }
 
@@ -77,19 +88,16 @@ impl Desk {
 
     /// Sends a batch off as a job, when there is room for one more; until then chunks stay where they are.
     async fn send_off(&self, batch: Batch) {
-        // The semaphore is never closed.
-        let Ok(room) = self.room.clone().acquire_owned().await else {
-            return;
-        };
+        let place = self.room.enter().await;
         let desk = self.clone();
         self.line.tasks.spawn(async move {
             desk.send(batch).await;
-            drop(room);
+            drop(place);
         });
     }
 
     /// Makes a chunk ready for a job. None when it is done with: dropped, refused, or handed back.
-    async fn take_chunk(&self, delivery: Delivery) -> Option<Filled> {
+    async fn take_chunk(&self, delivery: Delivery) -> Option<(Filled, Bytes)> {
         let envelope = &delivery.envelope;
         let (chunk, attempt) = (envelope.chunk.clone(), envelope.attempt);
         let wanted = async {
@@ -116,20 +124,29 @@ impl Desk {
             }
         }
         match self.prepare(envelope).await {
-            Ok((manifest, _)) if manifest.rows.is_empty() => {
+            Ok((manifest, _)) if manifest.rows.len() == 0 => {
                 let outcome = manifest.settled.encode();
                 let next =
                     outcome.map(|body| Envelope::new(Kind::Outcome, chunk.clone(), attempt, body));
                 self.conclude(delivery, Queue::Audit, next).await;
                 None
             }
-            Ok((manifest, part)) => Some(Filled {
-                chunk,
-                attempt,
-                manifest,
-                part,
-                delivery,
-            }),
+            Ok((manifest, rows)) => match manifest.encode() {
+                Ok(encoded) => {
+                    let filled = Filled {
+                        chunk,
+                        attempt,
+                        manifest: encoded,
+                        records: manifest.rows.len() as u64,
+                        delivery,
+                    };
+                    Some((filled, rows))
+                }
+                Err(failure) => {
+                    self.refuse(delivery, failure).await;
+                    None
+                }
+            },
             Err(failure) => {
                 self.refuse(delivery, failure).await;
                 None

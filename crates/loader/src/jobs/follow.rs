@@ -1,30 +1,60 @@
 //! Follows a closed job to its end, reads its results, and tells what became of each chunk.
 //! Any loader may follow any job: what is needed is stored with it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-use connector::{JobStatus, Jobs, LoadPlan, Sent};
+use connector::{JobBody, JobStatus, Jobs, LoadPlan};
 use control::{Job, JobChunk};
 use model::migration::Operation;
-use model::{Attempt, ChunkNumber, ChunkRef, Envelope, Failure, FailureKind, Kind, Report};
+use model::{ChunkNumber, ChunkRef, Envelope, Failure, FailureKind, Kind, Report};
 use queue::Queue;
+use tokio::time::Instant;
 
 use super::manifest::Manifest;
+use super::reading::{Part, Reading};
 use super::send::taken_over;
 use super::{Desk, jobs_of};
 
-/// The first pause between two looks at a job; it doubles.
+/// The first pause between two looks at a job.
 const SOON: Duration = Duration::from_millis(200);
 /// The longest.
-const LATE: Duration = Duration::from_secs(10);
+const LATE: Duration = Duration::from_secs(30);
+/// How often the kill switch and the lease are looked to meanwhile.
+const LOOK: Duration = Duration::from_millis(500);
+/// The first pause before records that others held are sent again; it doubles.
+const CALM: Duration = Duration::from_millis(500);
 
-/// One chunk of a job whose results are being read.
-pub(crate) struct Part {
-    chunk: ChunkNumber,
-    attempt: Attempt,
-    pub(crate) manifest: Manifest,
+/// What is left of a job's chunks: their manifests, and the rows that are to be sent again.
+#[derive(Default)]
+pub(crate) struct Rest {
+    pub(crate) chunks: Vec<JobChunk>,
+    pub(crate) body: JobBody,
+    pub(crate) records: u64,
+}
+
+impl Rest {
+    fn of(parts: impl Iterator<Item = Result<Part, Failure>>) -> Result<Self, Failure> {
+        let mut rest = Self::default();
+        for part in parts {
+            let part = part?;
+            let chunk = JobChunk {
+                chunk: part.chunk,
+                attempt: part.attempt,
+                manifest: part.manifest.encode()?,
+            };
+            rest.push(chunk, &part.manifest)?;
+        }
+        Ok(rest)
+    }
+
+    pub(crate) fn push(&mut self, chunk: JobChunk, manifest: &Manifest) -> Result<(), Failure> {
+        self.chunks.push(chunk);
+        if let Some(rows) = &manifest.rest {
+            self.body.push(rows)?;
+            self.records += manifest.rows.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 impl Desk {
@@ -51,23 +81,28 @@ impl Desk {
             let jobs = jobs_of(target.as_ref())?;
             let plan = self.plan(&job.run, &job.object).await?;
             let status = self.wait(jobs, &job, &remote).await?;
-            let mut parts = self.parts(id).await?;
+            let chunks = self.line.control.job_chunks(id).await?;
             if status == JobStatus::Unknown {
-                return self.results_gone(&job, &plan, parts).await;
+                return self.results_gone(&job, &plan, &chunks).await;
             }
-            let left = self.read(jobs, &plan, &job, &remote, &mut parts).await?;
-            if left == 0 {
-                self.tell(&job, &remote, &parts).await?;
+            let mut reading = Reading::of(chunks)?;
+            let mut each = |sent| reading.note(sent);
+            jobs.results(&plan, &remote, job.records, &mut each).await?;
+            let (unprocessed, contended) = (reading.unprocessed(), reading.contended());
+            if unprocessed + contended == 0 {
+                self.tell(&job, &remote, reading.settled(jobs, &plan))
+                    .await?;
                 self.line
                     .control
                     .finish_job(id, &self.line.instance)
                     .await?;
+                self.room.widen();
                 return Ok(());
             }
             if let JobStatus::Ended {
                 reason: Some(reason),
             } = status
-                && left as u64 == job.records
+                && unprocessed as u64 == job.records
             {
                 // It came to nothing at all, and would again.
                 let failure = Failure::chunk(
@@ -75,43 +110,69 @@ impl Desk {
                     format!("the target gave the job up: {reason}"),
                 )
                 .hint("mend the mapping or the target, then `stevedore retry`");
-                return self.give_job_up(&job, &parts, failure).await;
+                let chunks = self.line.control.job_chunks(id).await?;
+                return self.give_job_up(&job, &chunks, failure).await;
             }
             tracing::info!(
                 job = remote,
-                records = left,
-                "sends again what the job did not come to"
+                unprocessed,
+                contended,
+                "sends again what the job did not come to, or others held"
             );
-            *id = self.send_rest(&job, parts).await?;
+            if contended > 0 {
+                self.room.narrow();
+                let doublings = reading.rounds().saturating_sub(1).min(8);
+                self.hold_for(&job, CALM * 2u32.pow(doublings), false)
+                    .await?;
+            }
+            let rest = Rest::of(reading.settled(jobs, &plan))?;
+            *id = self.send_rest(&job, rest).await?;
         }
     }
 
     /// Waits for the job's end. When its run is stopped the job is aborted, unless it is to be drained.
     async fn wait(&self, jobs: &dyn Jobs, job: &Job, remote: &str) -> Result<JobStatus, Failure> {
-        let mut pause = SOON;
+        let begun = Instant::now();
         let mut aborted = false;
         loop {
-            match jobs.status(remote).await? {
-                JobStatus::Running { .. } | JobStatus::Open => {}
+            let processed = match jobs.status(remote).await? {
+                JobStatus::Running { processed } => processed,
+                JobStatus::Open => 0,
                 over @ (JobStatus::Ended { .. } | JobStatus::Unknown) => return Ok(over),
-            }
-            let switch = &self.line.kill_switch;
-            if !aborted && !switch.may_write(&job.run).await? && !switch.drains(&job.run).await? {
+            };
+            // Each look is a call that somebody pays for.
+            let pause = if aborted {
+                SOON
+            } else {
+                pause(begun.elapsed(), processed, job.records)
+            };
+            if self.hold_for(job, pause, !aborted).await? {
                 tracing::info!(job = remote, "aborts the job in the target");
                 jobs.abort(remote).await?;
                 aborted = true;
-                pause = SOON;
             }
+        }
+    }
+
+    /// Holds a job without asking for it. True, and at once, when its run is stopped and not to be drained, if that is heeded.
+    async fn hold_for(&self, job: &Job, long: Duration, heed: bool) -> Result<bool, Failure> {
+        let until = Instant::now() + long;
+        let switch = &self.line.kill_switch;
+        loop {
             if !self.hold(&job.id).await? {
                 return Err(taken_over());
             }
-            tokio::select! {
-                () = self.line.ending.cancelled() => {
-                    return Err(Failure::halted());
-                }
-                () = tokio::time::sleep(pause) => {}
+            if heed && !switch.may_write(&job.run).await? && !switch.drains(&job.run).await? {
+                return Ok(true);
             }
-            pause = (pause * 2).min(LATE);
+            if until <= Instant::now() {
+                return Ok(false);
+            }
+            let next = until.min(Instant::now() + LOOK);
+            tokio::select! {
+                () = self.line.ending.cancelled() => return Err(Failure::halted()),
+                () = tokio::time::sleep_until(next) => {}
+            }
         }
     }
 
@@ -120,82 +181,25 @@ impl Desk {
         Ok(control.renew_job(job, holder, self.lease()).await?)
     }
 
-    pub(crate) async fn parts(&self, job: &str) -> Result<Vec<Part>, Failure> {
-        let chunks = self.line.control.job_chunks(job).await?;
-        chunks
-            .into_iter()
-            .map(|chunk| {
-                Ok(Part {
-                    chunk: chunk.chunk,
-                    attempt: chunk.attempt,
-                    manifest: Manifest::decode(&chunk.manifest)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Reads the results and settles every record that they settle. Returns how many the job did not come to; they are encoded to be
-    /// sent again.
-    async fn read(
-        &self,
-        jobs: &dyn Jobs,
-        plan: &LoadPlan,
-        job: &Job,
-        remote: &str,
-        parts: &mut [Part],
-    ) -> Result<usize, Failure> {
-        let mut results: HashMap<String, Vec<Sent>> = HashMap::new();
-        let mut each = |sent: Sent| results.entry(sent.key.clone()).or_default().push(sent);
-        jobs.results(plan, remote, job.records, &mut each).await?;
-        let mut left = 0;
-        for part in parts {
-            let rest = part.manifest.settle(&mut results);
-            left += rest.len();
-            part.manifest.rest = match rest.as_slice() {
-                [] => None,
-                rest => Some(jobs.encode_again(plan, rest)?),
-            };
-        }
-        Ok(left)
-    }
-
     /// Puts a job for the rest in the place of one whose results are read, or of one that was not closed, and sends it. When that fails
     /// the new job is left to be taken up: it alone knows what is settled already.
-    pub(crate) async fn send_rest(&self, job: &Job, parts: Vec<Part>) -> Result<String, Failure> {
+    pub(crate) async fn send_rest(&self, job: &Job, rest: Rest) -> Result<String, Failure> {
         if !self.line.kill_switch.may_write(&job.run).await? {
             return Err(Failure::halted());
         }
-        let bodies: Vec<Bytes> = parts
-            .iter()
-            .filter_map(|part| part.manifest.rest.clone())
-            .collect();
-        let records = parts
-            .iter()
-            .map(|part| part.manifest.rows.len() as u64)
-            .sum();
-        let bytes = bodies.iter().map(|body| body.len() as u64).sum();
-        let new = self.new_job(&job.run, &job.object, records, bytes);
-        let chunks = parts
-            .iter()
-            .map(|part| {
-                Ok(JobChunk {
-                    chunk: part.chunk,
-                    attempt: part.attempt,
-                    manifest: part.manifest.encode()?,
-                })
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
+        let bytes = rest.body.len();
+        let new = self.new_job(&job.run, &job.object, rest.records, bytes);
         self.take(&new.id);
         let (control, holder) = (&self.line.control, &self.line.instance);
         let sent = async {
             if !control
-                .replace_job(&job.id, holder, &new, &chunks, self.lease())
+                .replace_job(&job.id, holder, &new, &rest.chunks, self.lease())
                 .await?
             {
                 return Err(taken_over());
             }
             let sent = self
-                .open_and_close(&new.id, &job.run, &job.object, bodies)
+                .open_and_close(&new.id, &job.run, &job.object, rest.body)
                 .await;
             sent.map_err(|unsent| unsent.failure)
         };
@@ -211,23 +215,21 @@ impl Desk {
     }
 
     /// Tells the auditor what became of each chunk.
-    async fn tell(&self, job: &Job, remote: &str, parts: &[Part]) -> Result<(), Failure> {
+    async fn tell(
+        &self,
+        job: &Job,
+        remote: &str,
+        parts: impl Iterator<Item = Result<Part, Failure>>,
+    ) -> Result<(), Failure> {
         for part in parts {
-            let mut outcome = part.manifest.settled.clone();
+            let part = part?;
+            let mut outcome = part.manifest.settled;
             outcome.job = Some(remote.to_owned());
-            let chunk = self.chunk(job, part);
+            let chunk = chunk_of(job, part.chunk);
             let outcome = Envelope::new(Kind::Outcome, chunk, part.attempt, outcome.encode()?);
             self.line.broker.publish(&Queue::Audit, outcome).await?;
         }
         Ok(())
-    }
-
-    fn chunk(&self, job: &Job, part: &Part) -> ChunkRef {
-        ChunkRef {
-            run: job.run.clone(),
-            object: job.object.clone(),
-            chunk: part.chunk,
-        }
     }
 
     /// The target has forgotten the job. What is found by its key can be sent again; an insert can't be told from a second one.
@@ -235,7 +237,7 @@ impl Desk {
         &self,
         job: &Job,
         plan: &LoadPlan,
-        parts: Vec<Part>,
+        chunks: &[JobChunk],
     ) -> Result<(), Failure> {
         let failure = if plan.operation == Operation::Insert {
             Failure::chunk(
@@ -249,20 +251,20 @@ impl Desk {
                 "the target keeps the job's results no longer: its records are sent again",
             )
         };
-        self.give_job_up(job, &parts, failure).await
+        self.give_job_up(job, chunks, failure).await
     }
 
     /// Refuses the chunks of a job that is over without having settled them, and frees them.
     async fn give_job_up(
         &self,
         job: &Job,
-        parts: &[Part],
+        chunks: &[JobChunk],
         failure: Failure,
     ) -> Result<(), Failure> {
         let report = Report::Refused { failure };
-        for part in parts {
-            let envelope =
-                Envelope::json(Kind::Report, self.chunk(job, part), part.attempt, &report)?;
+        for part in chunks {
+            let chunk = chunk_of(job, part.chunk);
+            let envelope = Envelope::json(Kind::Report, chunk, part.attempt, &report)?;
             self.line.broker.publish(&Queue::Reports, envelope).await?;
         }
         self.line
@@ -276,17 +278,53 @@ impl Desk {
     async fn say_why(&self, id: &str, failure: Failure) {
         let said = async {
             let job = self.line.control.job(id).await?;
-            let Some(part) = self.parts(id).await?.into_iter().next() else {
+            let chunks = self.line.control.job_chunks(id).await?;
+            let Some(first) = chunks.first() else {
                 return Ok(());
             };
             let report = Report::NotReconciled { failure };
-            let report =
-                Envelope::json(Kind::Report, self.chunk(&job, &part), part.attempt, &report)?;
+            let chunk = chunk_of(&job, first.chunk);
+            let report = Envelope::json(Kind::Report, chunk, first.attempt, &report)?;
             self.line.broker.publish(&Queue::Reports, report).await?;
             Ok::<_, Failure>(())
         };
         if let Err(failure) = said.await {
             tracing::warn!(job = id, %failure, "could not be told");
         }
+    }
+}
+
+fn chunk_of(job: &Job, chunk: ChunkNumber) -> ChunkRef {
+    ChunkRef {
+        run: job.run.clone(),
+        object: job.object.clone(),
+        chunk,
+    }
+}
+
+/// How long to leave a job alone: by the pace that it has shown until its end, before it has shown one half as long again as it has taken.
+fn pause(taken: Duration, processed: u64, records: u64) -> Duration {
+    let pause = if processed == 0 || processed >= records {
+        taken / 2
+    } else {
+        let share = (records - processed) as f64 / processed as f64;
+        taken.mul_f64(share.min(100.0))
+    };
+    pause.clamp(SOON, LATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_looked_at_when_it_should_have_ended() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pause(Duration::ZERO, 0, 100), SOON);
+        assert_eq!(pause(seconds(4), 0, 100), seconds(2));
+        assert_eq!(pause(seconds(4), 50, 100), seconds(4));
+        assert_eq!(pause(seconds(9), 99, 100), SOON);
+        assert_eq!(pause(seconds(9), 100, 100), seconds(4) + seconds(1) / 2);
+        assert_eq!(pause(seconds(1), 1, 100_000), LATE);
     }
 }

@@ -4,6 +4,8 @@ mod adopt;
 mod fill;
 mod follow;
 mod manifest;
+mod reading;
+mod room;
 mod send;
 
 use std::collections::HashSet;
@@ -16,7 +18,8 @@ use control::NewJob;
 use model::migration::Migration;
 use model::{Failure, RunId};
 use service::Line;
-use tokio::sync::Semaphore;
+
+use self::room::Room;
 
 /// Jobs of one loader that are on their way at once, uploads and followings together.
 const AT_ONCE: usize = 4;
@@ -27,7 +30,7 @@ pub(crate) struct Desk {
     line: Line,
     connections: Connections,
     migration: Arc<Migration>,
-    room: Arc<Semaphore>,
+    room: Room,
     /// The jobs that this process is at work on, by our id.
     in_hand: Arc<Mutex<HashSet<String>>>,
 }
@@ -38,7 +41,7 @@ impl Desk {
             line,
             connections,
             migration: Arc::new(migration),
-            room: Arc::new(Semaphore::new(AT_ONCE)),
+            room: Room::new(AT_ONCE),
             in_hand: Arc::default(),
         }
     }

@@ -1,21 +1,24 @@
 //! Sends a job: stored with its chunks, opened, filled, closed; then its messages are acknowledged.
 //! Whatever goes wrong before the close, nothing was written, and the chunks come again.
 
-use connector::Gate;
+use connector::{Gate, JobBody};
 use control::{JobChunk, JobState, StoredJob};
 use model::{Failure, FailureKind};
 
-use super::fill::{Filled, answered};
+use super::fill::{Batch, Filled, answered};
 use super::{Desk, jobs_of};
 
 impl Desk {
-    pub(crate) async fn send(&self, mut batch: Vec<Filled>) {
+    pub(crate) async fn send(&self, mut batch: Batch) {
         let Some(job) = self.store(&mut batch).await else {
             return;
         };
+        let Batch {
+            filled: batch,
+            body,
+        } = batch;
         let (run, object) = (job.run.clone(), job.object.clone());
-        let parts = batch.iter().map(|filled| filled.part.clone()).collect();
-        match self.open_and_close(&job.id, &run, &object, parts).await {
+        match self.open_and_close(&job.id, &run, &object, body).await {
             Ok(remote) => {
                 tracing::info!(%run, object, job = remote, chunks = batch.len(), records = job.records, bytes = job.bytes, "uploaded");
                 for filled in batch {
@@ -48,27 +51,23 @@ impl Desk {
     }
 
     /// Stores the job. Chunks that are another job's, or outdated, are let go; none may be left.
-    async fn store(&self, batch: &mut Vec<Filled>) -> Option<control::NewJob> {
+    async fn store(&self, batch: &mut Batch) -> Option<control::NewJob> {
         loop {
-            let first = batch.first()?;
-            let records = batch
-                .iter()
-                .map(|filled| filled.manifest.rows.len() as u64)
-                .sum();
-            let bytes = batch.iter().map(|filled| filled.part.len() as u64).sum();
+            let filled = &mut batch.filled;
+            let first = filled.first()?;
+            let records = filled.iter().map(|filled| filled.records).sum();
+            let bytes = batch.body.len();
             let job = self.new_job(&first.chunk.run, &first.chunk.object, records, bytes);
+            let chunks: Vec<_> = filled
+                .iter_mut()
+                .map(|filled| JobChunk {
+                    chunk: filled.chunk.chunk,
+                    attempt: filled.attempt,
+                    manifest: std::mem::take(&mut filled.manifest),
+                })
+                .collect();
+            self.take(&job.id);
             let stored = async {
-                let chunks = batch
-                    .iter()
-                    .map(|filled| {
-                        Ok(JobChunk {
-                            chunk: filled.chunk.chunk,
-                            attempt: filled.attempt,
-                            manifest: filled.manifest.encode()?,
-                        })
-                    })
-                    .collect::<Result<Vec<_>, Failure>>()?;
-                self.take(&job.id);
                 let (holder, ttl) = (&self.line.instance, self.lease());
                 Ok::<_, Failure>(
                     self.line
@@ -85,8 +84,15 @@ impl Desk {
                         let number = filled.chunk.chunk;
                         stale.contains(&number) || in_jobs.iter().any(|live| live.chunk == number)
                     };
-                    let (dropped, kept) = std::mem::take(batch).into_iter().partition(taken);
-                    *batch = kept;
+                    for (filled, chunk) in batch.filled.iter_mut().zip(chunks) {
+                        filled.manifest = chunk.manifest;
+                    }
+                    let kept: Vec<_> = batch.filled.iter().map(|filled| !taken(filled)).collect();
+                    batch.body.retain(|place| kept[place]);
+                    let (dropped, kept) = std::mem::take(&mut batch.filled)
+                        .into_iter()
+                        .partition(taken);
+                    batch.filled = kept;
                     for filled in dropped {
                         tracing::debug!(chunk = %filled.chunk, "dropped: outdated, or another job's");
                         self.let_go(&filled.delivery.envelope).await;
@@ -95,7 +101,8 @@ impl Desk {
                 }
                 Err(failure) => {
                     self.put_down(&job.id);
-                    self.give_up(std::mem::take(batch), failure).await;
+                    self.give_up(std::mem::take(&mut batch.filled), failure)
+                        .await;
                     return None;
                 }
             }
@@ -108,7 +115,7 @@ impl Desk {
         job: &str,
         run: &model::RunId,
         object: &str,
-        parts: Vec<bytes::Bytes>,
+        body: JobBody,
     ) -> Result<String, Unsent> {
         let target = self.target().await?;
         let jobs = jobs_of(target.as_ref())?;
@@ -122,7 +129,7 @@ impl Desk {
             return Err(taken_over().into());
         }
         let closed = async {
-            jobs.upload(&plan, &remote, parts).await?;
+            jobs.upload(&plan, &remote, body).await?;
             if !control.renew_job(job, holder, self.lease()).await? {
                 return Err(taken_over());
             }

@@ -60,7 +60,12 @@ impl Bed {
         self.target.relations.push(Relation {
             name: name.to_owned(),
             field: field.to_owned(),
-            to: vec!["Thing".to_owned()],
+            // Objects of the tests go to `Thing`.
+            to: match name {
+                "RecordType" => vec!["RecordType".to_owned()],
+                "What" => vec!["Account".to_owned(), "Thing".to_owned()],
+                _ => vec!["Thing".to_owned()],
+            },
         });
         self
     }

@@ -23,6 +23,91 @@ fn a_child_names_its_parent_by_the_parents_own_key() {
 }
 
 #[test]
+fn a_polymorphic_lookup_names_the_parents_object() {
+    let mut bed = Bed::new("").relation("What", "WhatId");
+    bed.objects = object("owners", "Id: \"'O' || id\"")
+        + &object("things", "Id: id, What: { lookup: owners, by: Name }");
+    assert_eq!(bed.compile().unwrap().fields()[1], "Thing:What.Id");
+    bed.objects = object("owners", "Id: \"'O' || id\"")
+        + &object("parts", "Id: \"'P' || id\"").replace("to: Thing", "to: Account")
+        + &object(
+            "things",
+            "Id: id, What: { lookup: [owners, parts], which: \"case when id = 1 then 'owners' when id = 2 then 'parts' else 'x' end\", by: Name }",
+        );
+    let mapped =
+        bed.apply(&bed.records(&[(1, Some("7")), (2, Some("8")), (3, None), (4, Some("9"))]));
+    assert_eq!(
+        bed.compile().unwrap().fields()[1..],
+        ["Thing:What.Id", "Account:What.Id"]
+    );
+    let none = || None::<String>;
+    assert_eq!(
+        texts(&mapped, "Thing:What.Id"),
+        [Some("O7".to_owned()), none(), none()]
+    );
+    assert_eq!(
+        texts(&mapped, "Account:What.Id"),
+        [none(), Some("P8".to_owned()), none()]
+    );
+    assert_eq!(mapped.refusals.len(), 1, "an object that is none of them");
+    assert_eq!(
+        (
+            mapped.refusals[0].key.as_str(),
+            mapped.refusals[0].code.as_str()
+        ),
+        ("4", "unmapped_value")
+    );
+    assert_eq!(mapped.refusals[0].fields, ["What"]);
+}
+
+#[test]
+fn a_reference_is_found_by_a_field_of_a_record_that_is_there_already() {
+    let bed = Bed::new("Id: id, Owner: { reference: Thing.Login, by: Name }")
+        .relation("Owner", "OwnerId");
+    let mapped = bed.apply(&bed.records(&[(1, Some("ann"))]));
+    assert_eq!(bed.compile().unwrap().fields()[1], "Owner.Login");
+    assert_eq!(texts(&mapped, "Owner"), some(&["ann"]));
+    let failure = |field: &str| {
+        let bed = Bed::new(field).relation("Owner", "OwnerId");
+        bed.compile().err().unwrap().code
+    };
+    assert_eq!(
+        failure("Id: id, Owner: { reference: User.Login, by: Name }"),
+        "wrong_parent"
+    );
+    assert_eq!(
+        failure("Id: id, Name: { reference: User.Login, by: Name }"),
+        "not_a_lookup"
+    );
+}
+
+#[test]
+fn a_second_pass_sets_lookups_and_nothing_else() {
+    let mut bed = Bed::new("").relation("Owner", "OwnerId");
+    let things = object(
+        "things",
+        "Id: id, Name: Name, Owner: { lookup: things, by: Name }",
+    );
+    bed.objects = things.replace("operation: upsert", "operation: insert");
+    assert_eq!(
+        bed.compile().unwrap().fields(),
+        ["Id", "Owner.Id"],
+        "the last object is the second pass"
+    );
+    let mapped = bed.apply(&bed.records(&[(1, Some("2")), (2, None)]));
+    assert_eq!(texts(&mapped, "Owner"), some(&["2"]));
+    assert_eq!(mapped.refusals[0].code, "nothing_to_link");
+    assert_eq!(mapped.refusals[0].fate, model::Fate::Skipped);
+    bed.objects = things;
+    let mapped = bed.apply(&bed.records(&[(1, Some("2")), (2, None)]));
+    assert_eq!(
+        mapped.records.num_rows(),
+        2,
+        "of records that may have been there, links are cleared"
+    );
+}
+
+#[test]
 fn a_lookup_fills_a_plain_field_where_the_target_has_no_relations() {
     let mut bed = Bed::new("");
     bed.target.fields.push(field("owner_id", DataType::Int64));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ConnectionTemplate;
+use super::{ConnectionTemplate, Threshold};
 use crate::Secret;
 
 /// How a system is reached, with its credentials in place.
@@ -20,7 +20,7 @@ pub enum Connection {
     /// A folder of CSV files.
     Csv(CsvSettings),
     /// A Salesforce org.
-    Salesforce(SalesforceSettings),
+    Salesforce(Box<SalesforceSettings>),
 }
 
 impl Connection {
@@ -59,24 +59,75 @@ fn comma() -> char {
     ','
 }
 
-/// Logs in with an access token, or with client id and secret (OAuth client credentials).
+/// One login: an access token; `client_id` and `client_secret` (OAuth client credentials); `client_id`, `username` and a private key (JWT bearer); a
+/// refresh token with `client_id`; or an org that the Salesforce CLI is logged in to.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SalesforceSettings {
-    /// The org's own address, `https://<my domain>.my.salesforce.com`.
-    pub instance_url: String,
+    /// The org's own address, `https://<my domain>.my.salesforce.com`. May be left out where the login tells it: all but the access token do.
+    #[serde(default)]
+    pub instance_url: Option<String>,
+    /// Where JWT and refresh token log in: `https://login.salesforce.com` (the default where there is no `instance_url`), `https://test.salesforce.com`
+    /// for sandboxes, or the org's own address. For client credentials the org's own address alone.
+    #[serde(default)]
+    pub login_url: Option<String>,
+    /// Used first where another login is given too, and until it ends.
     #[serde(default)]
     pub access_token: Option<Secret>,
+    /// The consumer key of the connected app.
     #[serde(default)]
     pub client_id: Option<String>,
+    /// The consumer secret of the connected app.
     #[serde(default)]
     pub client_secret: Option<Secret>,
+    /// JWT bearer: the user to act as.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// JWT bearer: the RSA key, as PEM text, whose certificate the connected app holds.
+    #[serde(default)]
+    pub private_key: Option<Secret>,
+    /// The same key in a file; absolute, or relative to the migration file.
+    #[serde(default)]
+    pub private_key_file: Option<PathBuf>,
+    /// OAuth refresh token; with `client_id`, and `client_secret` where the app asks for it.
+    #[serde(default)]
+    pub refresh_token: Option<Secret>,
+    /// Alias or username of an org that the Salesforce CLI on the services' machine is logged in to.
+    #[serde(default)]
+    pub target_org: Option<String>,
     #[serde(default = "api_version")]
     pub api_version: String,
+    /// How many of the org's API calls in 24 hours may be used, by whomever, before the run pauses: a number, or a share of the limit such as `50%`.
+    #[serde(default)]
+    pub api_budget: Option<Threshold>,
+    /// API calls of the org's limit that are left to others.
+    #[serde(default)]
+    pub api_reserve: Option<u64>,
 }
 
 fn api_version() -> String {
     "66.0".to_owned()
+}
+
+/// No login yet, and the usual API version.
+impl Default for SalesforceSettings {
+    fn default() -> Self {
+        Self {
+            instance_url: None,
+            login_url: None,
+            access_token: None,
+            client_id: None,
+            client_secret: None,
+            username: None,
+            private_key: None,
+            private_key_file: None,
+            refresh_token: None,
+            target_org: None,
+            api_version: api_version(),
+            api_budget: None,
+            api_reserve: None,
+        }
+    }
 }
 
 impl ConnectionTemplate {
@@ -98,11 +149,51 @@ impl ConnectionTemplate {
     }
 
     pub(super) fn anchor(&mut self, folder: &Path) {
-        let Some(serde_json::Value::String(path)) = self.0.get_mut("folder") else {
-            return;
-        };
-        if !path.starts_with("${") && Path::new(path).is_relative() {
-            *path = folder.join(&path).to_string_lossy().into_owned();
+        for setting in ["folder", "private_key_file"] {
+            let Some(serde_json::Value::String(path)) = self.0.get_mut(setting) else {
+                continue;
+            };
+            if !path.starts_with("${") && Path::new(path).is_relative() {
+                *path = folder.join(&path).to_string_lossy().into_owned();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(json: serde_json::Value) -> ConnectionTemplate {
+        ConnectionTemplate(json.as_object().cloned().expect("an object"))
+    }
+
+    #[test]
+    fn files_are_found_beside_the_migration_file() {
+        for (written, found) in [
+            ("keys/app.pem", "/migrations/keys/app.pem"),
+            ("/etc/app.pem", "/etc/app.pem"),
+            ("${KEY_FILE}", "${KEY_FILE}"),
+        ] {
+            let mut org =
+                template(serde_json::json!({"kind": "salesforce", "private_key_file": written}));
+            org.anchor(Path::new("/migrations"));
+            assert_eq!(org.0["private_key_file"], found);
+        }
+    }
+
+    #[test]
+    fn an_org_needs_no_more_than_its_name_in_the_cli() {
+        let json = serde_json::json!({
+            "kind": "salesforce", "target_org": "dev", "api_budget": "50%", "api_reserve": 1000,
+        });
+        let connection: Connection = serde_json::from_value(json).expect("it parses");
+        let settings = SalesforceSettings {
+            target_org: Some("dev".to_owned()),
+            api_budget: Some(Threshold::Percent(50.0)),
+            api_reserve: Some(1000),
+            ..SalesforceSettings::default()
+        };
+        assert_eq!(connection, Connection::Salesforce(Box::new(settings)));
     }
 }

@@ -7,7 +7,12 @@ use super::{Connection, ConnectionTemplate};
 use crate::Failure;
 
 /// The settings whose value is a credential, and so may not stand in the file itself.
-const CREDENTIALS: &[&str] = &["access_token", "client_secret"];
+const CREDENTIALS: &[&str] = &[
+    "access_token",
+    "client_secret",
+    "private_key",
+    "refresh_token",
+];
 
 /// Puts the environment's values into a connection. `lookup` reads one variable.
 pub fn resolve(
@@ -125,6 +130,9 @@ mod tests {
         for json in [
             serde_json::json!({"kind": "postgres", "url": "postgres://u:hunter2@h/d"}),
             serde_json::json!({"kind": "salesforce", "instance_url": "https://x", "access_token": "00D!x"}),
+            serde_json::json!({"kind": "salesforce", "client_id": "x", "client_secret": "hunter2"}),
+            serde_json::json!({"kind": "salesforce", "client_id": "x", "refresh_token": "hunter2"}),
+            serde_json::json!({"kind": "salesforce", "username": "x", "private_key": "-----BEGIN PRIVATE KEY-----\nhunter2"}),
         ] {
             let failure = check(&template(json)).expect_err("is refused");
             assert_eq!(failure.code, "literal_credential");

@@ -9,6 +9,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// The entry of `fields` that stands for all fields which source and target share by name: `"*": same`.
+pub const SHARED: &str = "*";
+
 /// An entry of `fields`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -16,6 +19,8 @@ pub enum Field {
     /// An SQL expression over the source's columns.
     Expression(String),
     Lookup(Lookup),
+    AnyLookup(AnyLookup),
+    Reference(Reference),
     DeveloperName(DeveloperName),
     Mapped(Mapped),
 }
@@ -27,6 +32,34 @@ pub struct Lookup {
     /// The object of this file that holds the parents.
     pub lookup: String,
     /// The column, or the expression, that holds the parent's key.
+    pub by: String,
+    /// It is set after all records of its object are moved, as lookups that form a cycle are by themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_pass: bool,
+}
+
+/// The parent record, where it may be of several objects: a polymorphic lookup. One that is null leaves the target's field as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnyLookup {
+    /// The objects of this file that hold the parents.
+    pub lookup: Vec<String>,
+    /// An SQL expression that gives, for each record, the name of one of them.
+    pub which: String,
+    /// The column, or the expression, that holds the parent's key.
+    pub by: String,
+    /// As in a plain lookup.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_pass: bool,
+}
+
+/// A record that is in the target already and not moved by this file, such as an owner: found by a field that names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The target's object and the field by which it is found, `User.Username`.
+    pub reference: String,
+    /// The column, or the expression, that holds the field's value.
     pub by: String,
 }
 
@@ -83,16 +116,47 @@ impl Field {
         match self {
             Self::Expression(sql) => sql,
             Self::Lookup(lookup) => &lookup.by,
+            Self::AnyLookup(lookup) => &lookup.by,
+            Self::Reference(reference) => &reference.by,
             Self::DeveloperName(name) => &name.developer_name,
             Self::Mapped(mapped) => &mapped.from,
         }
     }
 
-    pub fn lookup(&self) -> Option<&Lookup> {
+    /// The objects of this file that hold its parents.
+    pub fn parents(&self) -> &[String] {
         match self {
-            Self::Lookup(lookup) => Some(lookup),
-            _ => None,
+            Self::Lookup(lookup) => std::slice::from_ref(&lookup.lookup),
+            Self::AnyLookup(lookup) => &lookup.lookup,
+            _ => &[],
         }
+    }
+
+    /// Whether it is to be set in a second pass.
+    pub fn second_pass(&self) -> bool {
+        match self {
+            Self::Lookup(lookup) => lookup.second_pass,
+            Self::AnyLookup(lookup) => lookup.second_pass,
+            _ => false,
+        }
+    }
+
+    pub(super) fn set_second_pass(&mut self) {
+        match self {
+            Self::Lookup(lookup) => lookup.second_pass = true,
+            Self::AnyLookup(lookup) => lookup.second_pass = true,
+            _ => {}
+        }
+    }
+
+    /// The same, set when its object is moved.
+    pub(super) fn now(mut self) -> Self {
+        match &mut self {
+            Self::Lookup(lookup) => lookup.second_pass = false,
+            Self::AnyLookup(lookup) => lookup.second_pass = false,
+            _ => {}
+        }
+        self
     }
 
     pub fn on_null(&self) -> OnNull {
@@ -107,8 +171,11 @@ impl Field {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AnyForm {
-    lookup: Option<String>,
+    lookup: Option<OneOrSeveral>,
+    which: Option<String>,
     by: Option<String>,
+    second_pass: Option<bool>,
+    reference: Option<String>,
     developer_name: Option<String>,
     from: Option<String>,
     values: Option<ValueMap>,
@@ -116,40 +183,61 @@ struct AnyForm {
     on_null: Option<OnNull>,
 }
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrSeveral {
+    One(String),
+    Several(Vec<String>),
+}
+
 impl AnyForm {
     fn into_field(self) -> Option<Field> {
-        let plain = self.values.is_none() && self.otherwise.is_none() && self.on_null.is_none();
-        match self {
-            Self {
-                lookup: Some(lookup),
-                by: Some(by),
-                developer_name: None,
-                from: None,
-                ..
-            } if plain => Some(Field::Lookup(Lookup { lookup, by })),
-            Self {
-                developer_name: Some(developer_name),
-                lookup: None,
-                by: None,
-                from: None,
-                ..
-            } if plain => Some(Field::DeveloperName(DeveloperName { developer_name })),
-            Self {
-                from: Some(from),
-                values,
-                otherwise,
-                on_null,
-                lookup: None,
-                by: None,
-                developer_name: None,
-            } => Some(Field::Mapped(Mapped {
+        let mapped = self.values.is_some() || self.otherwise.is_some() || self.on_null.is_some();
+        let Self {
+            lookup,
+            which,
+            by,
+            second_pass,
+            reference,
+            developer_name,
+            from,
+            ..
+        } = self;
+        let found = (lookup, which, by, second_pass, reference);
+        Some(match (found, developer_name, from) {
+            ((Some(OneOrSeveral::One(lookup)), None, Some(by), second_pass, None), None, None)
+                if !mapped =>
+            {
+                Field::Lookup(Lookup {
+                    lookup,
+                    by,
+                    second_pass: second_pass.unwrap_or_default(),
+                })
+            }
+            (
+                (Some(OneOrSeveral::Several(lookup)), Some(which), Some(by), second_pass, None),
+                None,
+                None,
+            ) if !mapped => Field::AnyLookup(AnyLookup {
+                lookup,
+                which,
+                by,
+                second_pass: second_pass.unwrap_or_default(),
+            }),
+            ((None, None, Some(by), None, Some(reference)), None, None) if !mapped => {
+                Field::Reference(Reference { reference, by })
+            }
+            ((None, None, None, None, None), Some(developer_name), None) if !mapped => {
+                Field::DeveloperName(DeveloperName { developer_name })
+            }
+            ((None, None, None, None, None), None, Some(from)) => Field::Mapped(Mapped {
                 from,
-                values,
-                otherwise: otherwise.unwrap_or_default(),
-                on_null: on_null.unwrap_or_default(),
-            })),
-            _ => None,
-        }
+                values: self.values,
+                otherwise: self.otherwise.unwrap_or_default(),
+                on_null: self.on_null.unwrap_or_default(),
+            }),
+            _ => return None,
+        })
     }
 }
 
@@ -176,7 +264,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an SQL expression, or a map with `lookup` and `by`, `developer_name`, or `from`",
+            "an SQL expression, or a map with `lookup` and `by`, `reference` and `by`, `developer_name`, or `from`",
         )
     }
 
@@ -197,7 +285,8 @@ impl<'de> Visitor<'de> for FieldVisitor {
             .into_field()
             .ok_or_else(|| {
                 A::Error::custom(
-                    "a field is `{ lookup, by }`, `{ developer_name }` or `{ from, values, otherwise, on_null }`",
+                    "a field is `{ lookup, by, second_pass }`, `{ lookup: [ … ], which, by, second_pass }`, `{ reference, by }`, `{ developer_name }` or \
+                     `{ from, values, otherwise, on_null }`",
                 )
             })
     }
@@ -212,6 +301,8 @@ impl JsonSchema for Field {
         schemars::json_schema!({ "anyOf": [
             { "type": ["string", "number", "boolean", "null"], "description": "An SQL expression over the source's columns." },
             generator.subschema_for::<Lookup>(),
+            generator.subschema_for::<AnyLookup>(),
+            generator.subschema_for::<Reference>(),
             generator.subschema_for::<DeveloperName>(),
             generator.subschema_for::<Mapped>(),
         ]})
@@ -232,12 +323,17 @@ mod tests {
         assert_eq!(field("name").unwrap(), Field::Expression("name".into()));
         assert_eq!(field("null").unwrap(), Field::Expression("null".into()));
         assert_eq!(field("7").unwrap(), Field::Expression("7".into()));
-        assert!(
-            field("{ lookup: accounts, by: id }")
-                .unwrap()
-                .lookup()
-                .is_some()
+        let lookup = field("{ lookup: accounts, by: id }").unwrap();
+        assert_eq!(
+            (lookup.parents(), lookup.second_pass()),
+            (&["accounts".to_owned()][..], false)
         );
+        let late = field("{ lookup: accounts, by: id, second_pass: true }").unwrap();
+        assert!(late.second_pass() && late.now() == lookup);
+        let any = field("{ lookup: [accounts, contacts], which: kind, by: id }").unwrap();
+        assert_eq!(any.parents(), ["accounts", "contacts"]);
+        let owner = field("{ reference: User.Username, by: login }").unwrap();
+        assert_eq!(owner.expression(), "login");
         assert_eq!(field("{ developer_name: t }").unwrap().expression(), "t");
         assert_eq!(
             field("{ from: zip, on_null: keep }").unwrap().on_null(),
@@ -262,6 +358,10 @@ mod tests {
             "{ lookup: a }",
             "{ lookup: a, by: b, on_null: keep }",
             "{ from: a, developer_name: b }",
+            "{ lookup: [a, b], by: c }",
+            "{ lookup: a, which: w, by: c }",
+            "{ reference: User.Username, by: a, second_pass: true }",
+            "{ reference: User.Username, by: a, values: { x: y } }",
             "{ colour: red }",
         ] {
             assert!(field(yaml).is_err(), "{yaml}");

@@ -9,6 +9,7 @@ mod object;
 mod phases;
 mod policy;
 mod schema;
+mod second_pass;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -20,10 +21,12 @@ use serde::{Deserialize, Serialize};
 
 pub use connection::{Connection, CsvSettings, SalesforceSettings, SqlSettings};
 pub use environment::resolve;
-pub use field::{DeveloperName, Field, Lookup, Mapped, OnNull, Otherwise, ValueMap};
+pub use field::{
+    AnyLookup, DeveloperName, Field, Lookup, Mapped, OnNull, Otherwise, Reference, SHARED, ValueMap,
+};
 pub use lines::Lines;
 pub use object::{From, Object, Operation};
-pub use phases::phases;
+pub use phases::{Phase, phases};
 pub use policy::{Limits, OnDuplicateKey, OnMissingParent, Reconcile, Threshold};
 pub use schema::json_schema;
 
@@ -46,6 +49,10 @@ pub struct Migration {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub stamp: IndexMap<String, String>,
     pub objects: Vec<Object>,
+    /// Phases by name, in their order, each with its objects: every object is in one. Left out, the order follows from the lookups alone.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    pub phases: IndexMap<String, Vec<String>>,
     #[serde(default)]
     pub limits: Limits,
 }
@@ -59,14 +66,19 @@ pub struct ConnectionTemplate(pub serde_json::Map<String, serde_json::Value>);
 impl Migration {
     /// Reads a migration file. `file` names it in errors.
     pub fn parse(text: &str, file: &str) -> Result<Self, Failure> {
-        let migration: Self = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
+        let mut migration: Self = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
             Failure::usage("invalid_file", plain(&error))
                 .file(file)
                 .line(error.location().map(|at| at.line()))
                 .hint("the form of a migration file is in its JSON Schema, `stevedore check --schema`")
         })?;
-        validate::validate(&migration)
-            .map_err(|(failure, path)| failure.file(file).line(Lines::of(text).line(&path)))?;
+        let checked = validate::validate(&migration)
+            .and_then(|()| second_pass::split(&mut migration))
+            .and_then(|()| {
+                let ordered = phases(&migration).map(|_| ());
+                ordered.map_err(|failure| (failure, "objects".to_owned()))
+            });
+        checked.map_err(|(failure, path)| failure.file(file).line(Lines::of(text).line(&path)))?;
         Ok(migration)
     }
 

@@ -51,6 +51,10 @@ pub struct Object {
     )]
     #[schemars(with = "OneOrMany")]
     pub after: Vec<String>,
+    /// The object of this file whose records this one only links, once they are moved: the second pass of lookups that form a cycle. Written by Stevedore
+    /// itself; a file need not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_pass_of: Option<String>,
     #[serde(default)]
     pub on_missing_parent: OnMissingParent,
     #[serde(default)]

@@ -1,5 +1,7 @@
 //! The rules a migration sets: what is done about awkward records, what is checked, and how much failure is accepted.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +68,7 @@ pub struct Limits {
     pub accept_failed: Threshold,
 }
 
-/// A number of records, or a share of those extracted: `500` or `0.1%`.
+/// A number, or a share of the whole (of the records extracted, of the calls there are): `500` or `0.1%`.
 #[derive(Debug, Clone, Copy, PartialEq, JsonSchema)]
 #[schemars(with = "ThresholdText")]
 pub enum Threshold {
@@ -89,6 +91,15 @@ impl Default for Threshold {
 }
 
 impl Threshold {
+    /// How many of `whole` this is; a share in whole numbers, rounded down.
+    pub fn of(self, whole: u64) -> u64 {
+        match self {
+            Self::Records(number) => number,
+            // Far below the 2^52 that a double holds exactly, and never more than the whole.
+            Self::Percent(share) => ((whole as f64) * share / 100.0) as u64,
+        }
+    }
+
     pub fn is_exceeded(self, refused: u64, extracted: u64) -> bool {
         match self {
             Self::Records(limit) => refused > limit,
@@ -100,11 +111,20 @@ impl Threshold {
     }
 }
 
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(number) => write!(f, "{number}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
 impl Serialize for Threshold {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Records(records) => serializer.serialize_u64(*records),
-            Self::Percent(percent) => serializer.serialize_str(&format!("{percent}%")),
+            Self::Percent(_) => serializer.collect_str(self),
         }
     }
 }
@@ -120,7 +140,7 @@ impl<'de> Deserialize<'de> for Threshold {
                 .map(Self::Percent)
                 .ok_or_else(|| {
                     serde::de::Error::custom(format!(
-                        "`{text}` is neither a number of records nor a share like 0.1%"
+                        "`{text}` is neither a number nor a share like 0.1%"
                     ))
                 }),
         }
@@ -138,6 +158,8 @@ mod tests {
         let share: Threshold = serde_json::from_str("\"0.1%\"").expect("a share");
         assert!(!share.is_exceeded(1, 1000) && share.is_exceeded(2, 1000));
         assert!(!share.is_exceeded(0, 0));
+        assert_eq!((number.of(100), share.of(15_999)), (500, 15));
+        assert_eq!(format!("{number} {share}"), "500 0.1%");
         for wrong in ["\"5\"", "\"-1%\"", "\"101%\"", "-3"] {
             assert!(serde_json::from_str::<Threshold>(wrong).is_err(), "{wrong}");
         }

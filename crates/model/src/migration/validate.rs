@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Field, Migration, Object, environment, phases};
+use super::{Field, Migration, Object, SHARED, environment};
 use crate::Failure;
 
 type Checked = Result<(), (Failure, String)>;
@@ -28,16 +28,40 @@ pub(super) fn validate(migration: &Migration) -> Checked {
         let failure = Failure::usage("no_objects", "`objects` is empty: nothing would be moved");
         return Err((failure, "objects".to_owned()));
     }
-    phases(migration).map_err(|failure| {
-        let index = migration
-            .objects
-            .iter()
-            .position(|object| Some(&object.name) == failure.place.object.as_ref())
-            .unwrap_or_default();
-        let field = failure.place.field.clone().unwrap_or_default();
-        (failure, format!("objects.{index}.fields.{field}"))
-    })?;
-    Ok(())
+    named_phases(migration)
+}
+
+/// Each object is in one of the named phases, or there are none.
+fn named_phases(migration: &Migration) -> Checked {
+    if migration.phases.is_empty() {
+        return Ok(());
+    }
+    let wrong = |message: String, entry: &str| {
+        let failure = Failure::usage("incomplete_phases", message)
+            .hint("list every object of the file in one phase, or leave `phases` out");
+        Err((failure, format!("phases{entry}")))
+    };
+    let mut seen = HashSet::new();
+    for (phase, objects) in &migration.phases {
+        for object in objects {
+            if migration.object(object).is_none() {
+                return wrong(
+                    format!(
+                        "the phase `{phase}` names `{object}`, which is not an object of this file"
+                    ),
+                    &format!(".{phase}"),
+                );
+            }
+            if !seen.insert(object) {
+                return wrong(format!("`{object}` is in two phases"), &format!(".{phase}"));
+            }
+        }
+    }
+    let listed = |object: &&Object| object.second_pass_of.is_none() && !seen.contains(&object.name);
+    match migration.objects.iter().find(listed) {
+        None => Ok(()),
+        Some(object) => wrong(format!("`{}` is in no phase", object.name), ""),
+    }
 }
 
 fn connections(migration: &Migration) -> Checked {
@@ -102,13 +126,21 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
     let fields = object.fields.iter().flatten();
     for (field, mapping) in fields {
         let entry = format!("fields.{field}");
+        if field == SHARED && mapping.expression() != "same" {
+            let failure = Failure::usage(
+                "invalid_field",
+                "`\"*\"` stands for all fields that both sides share, and its value is `same`",
+            )
+            .hint("write `\"*\": same`");
+            return Err((failure.field(field), entry));
+        }
         check_field(migration, mapping).map_err(|failure| (failure.field(field), entry))?;
     }
     for key in &object.external_id {
         let mapped = object
             .fields
             .as_ref()
-            .is_none_or(|fields| fields.contains_key(key));
+            .is_none_or(|fields| fields.contains_key(key) || fields.contains_key(SHARED));
         if !mapped && !migration.stamp.contains_key(key) {
             return wrong(
                 "external_id",
@@ -142,16 +174,38 @@ fn check_field(migration: &Migration, field: &Field) -> Result<(), Failure> {
                 .hint("write a column's name or an SQL expression; `null` for none"),
         );
     }
-    let Some(lookup) = field.lookup() else {
-        return Ok(());
-    };
-    let Some(parent) = migration.object(&lookup.lookup) else {
+    if let Field::Reference(reference) = field
+        && !reference
+            .reference
+            .split_once('.')
+            .is_some_and(|(object, by)| !object.is_empty() && !by.is_empty() && !by.contains('.'))
+    {
+        return Err(Failure::usage(
+            "invalid_reference",
+            format!("`{}` names no field of an object", reference.reference),
+        )
+        .hint(
+            "write the target's object and the field by which it is found, such as User.Username",
+        ));
+    }
+    if let Field::AnyLookup(lookup) = field
+        && lookup.which.trim().is_empty()
+    {
+        return Err(Failure::usage("empty_expression", "`which` is empty").hint(
+            "write an SQL expression that gives the name of one of the objects under `lookup`",
+        ));
+    }
+    field
+        .parents()
+        .iter()
+        .try_for_each(|parent| check_parent(migration, parent))
+}
+
+fn check_parent(migration: &Migration, name: &str) -> Result<(), Failure> {
+    let Some(parent) = migration.object(name) else {
         return Err(Failure::usage(
             "unknown_object",
-            format!(
-                "the lookup names `{}`, which is not an object of this file",
-                lookup.lookup
-            ),
+            format!("the lookup names `{name}`, which is not an object of this file"),
         )
         .hint(
             "name another entry of `objects`; a value that needs no lookup is a plain expression",

@@ -20,11 +20,13 @@ struct Wanted {
     assignment_rule_id: Option<String>,
 }
 
+pub(super) const COMMA: Delimiter = Delimiter {
+    name: "COMMA",
+    byte: b',',
+};
+
 const DELIMITERS: [Delimiter; 6] = [
-    Delimiter {
-        name: "COMMA",
-        byte: b',',
-    },
+    COMMA,
     Delimiter {
         name: "BACKQUOTE",
         byte: b'`',
@@ -47,25 +49,40 @@ const DELIMITERS: [Delimiter; 6] = [
     },
 ];
 
+/// What is wrong with a job as it was asked for.
+pub(super) fn invalid(message: impl std::fmt::Display) -> ApiError {
+    ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"))
+}
+
+pub(super) fn delimiter(name: Option<String>) -> Result<Delimiter, ApiError> {
+    let Some(name) = name else {
+        return Ok(DELIMITERS[0]);
+    };
+    let known = DELIMITERS.into_iter().find(|d| d.name == name);
+    known.ok_or_else(|| invalid(format!("Column delimiter {name} is not supported")))
+}
+
+/// Whether lines end in CRLF.
+pub(super) fn line_ending(name: Option<&str>) -> Result<bool, ApiError> {
+    match name {
+        None | Some("LF") => Ok(false),
+        Some("CRLF") => Ok(true),
+        Some(other) => Err(invalid(format!(
+            "Line ending {other} is not supported, it must be LF or CRLF"
+        ))),
+    }
+}
+
 pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<Spec, ApiError> {
     let wanted: Wanted =
         serde_json::from_slice(body).map_err(|error| ApiError::json(error.to_string()))?;
-    let invalid = |message: String| ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"));
     let name = wanted
         .object
-        .ok_or_else(|| invalid("No object was specified".to_owned()))?;
-    let object = catalogue
-        .object(&name)
-        .filter(|object| object.writable)
-        .ok_or_else(|| {
-            ApiError::bad(
-                "INVALIDENTITY",
-                format!("InvalidEntity : Entity '{name}' is not supported by the Bulk API."),
-            )
-        })?;
+        .ok_or_else(|| invalid("No object was specified"))?;
+    let object = object(catalogue, &name)?;
     let operation = wanted
         .operation
-        .ok_or_else(|| invalid("No operation was specified".to_owned()))?;
+        .ok_or_else(|| invalid("No operation was specified"))?;
     let key = wanted.external_id_field_name.as_deref();
     let (operation, operation_name) = self::operation(object, &operation, key)?;
     if let Some(content) = wanted.content_type.filter(|c| c != "CSV") {
@@ -73,22 +90,8 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
             "Content type {content} is not supported, it must be CSV"
         )));
     }
-    let delimiter = match wanted.column_delimiter {
-        None => DELIMITERS[0],
-        Some(name) => {
-            let known = DELIMITERS.into_iter().find(|d| d.name == name);
-            known.ok_or_else(|| invalid(format!("Column delimiter {name} is not supported")))?
-        }
-    };
-    let crlf = match wanted.line_ending.as_deref() {
-        None | Some("LF") => false,
-        Some("CRLF") => true,
-        Some(other) => {
-            return Err(invalid(format!(
-                "Line ending {other} is not supported, it must be LF or CRLF"
-            )));
-        }
-    };
+    let delimiter = delimiter(wanted.column_delimiter)?;
+    let crlf = line_ending(wanted.line_ending.as_deref())?;
     Ok(Spec {
         object: object.index,
         operation,
@@ -98,15 +101,27 @@ pub(super) fn spec(catalogue: &Catalogue, version: &str, body: &[u8]) -> Result<
         crlf,
         assignment_rule: wanted.assignment_rule_id,
         api_version: version.to_owned(),
+        blank_id: false,
     })
 }
 
-fn operation(
+/// The object of a job, which must be one that can be written.
+pub(super) fn object<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Object, ApiError> {
+    let found = catalogue.object(name).filter(|object| object.writable);
+    found.ok_or_else(|| {
+        ApiError::bad(
+            "INVALIDENTITY",
+            format!("InvalidEntity : Entity '{name}' is not supported by the Bulk API."),
+        )
+    })
+}
+
+/// What a job is to do, by its name.
+pub(super) fn operation(
     object: &Object,
     name: &str,
     key: Option<&str>,
 ) -> Result<(Operation, &'static str), ApiError> {
-    let invalid = |message: String| ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"));
     let found = match name {
         "insert" => (Operation::Insert, "insert"),
         "update" => (Operation::Update, "update"),

@@ -27,66 +27,103 @@ enum At {
     Quote,
 }
 
-/// The byte ranges of all records, the header first, without their line endings. Blank lines are skipped.
-pub(super) fn rows(data: &[u8], delimiter: u8, crlf: bool) -> Result<Vec<Range<u32>>, CsvFault> {
-    let mut rows: Vec<Range<u32>> = Vec::new();
-    let mut header = 0;
-    let (mut start, mut columns, mut at) = (0, 1, At::FieldStart);
-    let mut end_row = |rows: &mut Vec<Range<u32>>, from: usize, to: usize, columns: usize| {
-        if from == to {
-            return Ok(());
+/// Finds the rows of an upload that comes piece by piece. Blank lines are none.
+pub(super) struct Scanner {
+    delimiter: u8,
+    crlf: bool,
+    /// Columns of the header, once it was found.
+    header: Option<usize>,
+    rows: usize,
+    place: usize,
+    start: usize,
+    columns: usize,
+    at: At,
+    before: u8,
+    /// The byte ranges of the rows found since they were last taken, the header first, without line endings.
+    pub(super) found: Vec<Range<u32>>,
+}
+
+impl Scanner {
+    pub(super) fn new(delimiter: u8, crlf: bool) -> Self {
+        Self {
+            delimiter,
+            crlf,
+            header: None,
+            rows: 0,
+            place: 0,
+            start: 0,
+            columns: 1,
+            at: At::FieldStart,
+            before: 0,
+            found: Vec::new(),
         }
-        if rows.is_empty() {
-            header = columns;
-        } else if columns != header {
-            return Err(CsvFault::Columns {
-                row: rows.len(),
-                found: columns,
-                header,
-            });
+    }
+
+    pub(super) fn feed(&mut self, piece: &[u8]) -> Result<(), CsvFault> {
+        for &byte in piece {
+            self.take(byte)?;
+            self.before = byte;
+            self.place += 1;
         }
-        rows.push(from as u32..to as u32);
         Ok(())
-    };
-    for (place, &byte) in data.iter().enumerate() {
-        if at == At::Quoted {
+    }
+
+    fn take(&mut self, byte: u8) -> Result<(), CsvFault> {
+        if self.at == At::Quoted {
             if byte == b'"' {
-                at = At::Quote;
+                self.at = At::Quote;
             }
-            continue;
-        }
-        if byte == delimiter {
-            columns += 1;
-            at = At::FieldStart;
+        } else if byte == self.delimiter {
+            self.columns += 1;
+            self.at = At::FieldStart;
         } else if byte == b'\n' {
-            let before = place > start && data[place - 1] == b'\r';
-            if before != crlf {
+            let before = self.place > self.start && self.before == b'\r';
+            if before != self.crlf {
                 return Err(CsvFault::LineEnding);
             }
-            end_row(&mut rows, start, place - usize::from(before), columns)?;
-            (start, columns, at) = (place + 1, 1, At::FieldStart);
+            self.end_row(self.place - usize::from(before))?;
+            self.start = self.place + 1;
+            (self.columns, self.at) = (1, At::FieldStart);
         } else {
-            at = match (at, byte) {
+            self.at = match (self.at, byte) {
                 (At::FieldStart | At::Quote, b'"') => At::Quoted,
-                (At::Quote, b'\r') if crlf => At::Quote,
-                (At::Quote, _) | (At::Plain, b'"') => return Err(CsvFault::Quote(rows.len())),
+                (At::Quote, b'\r') if self.crlf => At::Quote,
+                (At::Quote, _) | (At::Plain, b'"') => return Err(CsvFault::Quote(self.rows)),
                 _ => At::Plain,
             };
         }
+        Ok(())
     }
-    if at == At::Quoted {
-        return Err(CsvFault::Quote(rows.len()));
+
+    fn end_row(&mut self, to: usize) -> Result<(), CsvFault> {
+        if self.start == to {
+            return Ok(());
+        }
+        let header = *self.header.get_or_insert(self.columns);
+        if self.columns != header {
+            return Err(CsvFault::Columns {
+                row: self.rows,
+                found: self.columns,
+                header,
+            });
+        }
+        self.rows += 1;
+        self.found.push(self.start as u32..to as u32);
+        Ok(())
     }
-    let last = if crlf && data.ends_with(b"\r") {
-        data.len() - 1
-    } else {
-        data.len()
-    };
-    end_row(&mut rows, start, last.max(start), columns)?;
-    if rows.is_empty() {
-        Err(CsvFault::Empty)
-    } else {
-        Ok(rows)
+
+    /// Ends the last row.
+    pub(super) fn finish(&mut self) -> Result<(), CsvFault> {
+        if self.at == At::Quoted {
+            return Err(CsvFault::Quote(self.rows));
+        }
+        let cut = self.crlf && self.before == b'\r';
+        let last = self.place - usize::from(cut);
+        self.end_row(last.max(self.start))?;
+        if self.rows == 0 {
+            return Err(CsvFault::Empty);
+        }
+        Ok(())
     }
 }
 
@@ -98,7 +135,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Takes apart a row that [`rows`] found.
+    /// Takes apart a row that a [`Scanner`] found.
     pub(super) fn read(&mut self, row: &str, delimiter: u8) {
         self.text.clear();
         self.ends.clear();
@@ -168,8 +205,21 @@ pub(super) fn write_quoted(text: &str, out: &mut String) {
 mod tests {
     use super::*;
 
+    fn scanned(text: &str, crlf: bool, size: usize) -> Result<Vec<Range<u32>>, CsvFault> {
+        let mut scanner = Scanner::new(b',', crlf);
+        for piece in text.as_bytes().chunks(size) {
+            scanner.feed(piece)?;
+        }
+        scanner.finish()?;
+        Ok(scanner.found)
+    }
+
     fn read(text: &str, crlf: bool) -> Result<Vec<Vec<String>>, CsvFault> {
-        let rows = rows(text.as_bytes(), b',', crlf)?;
+        // In pieces of every size, to the same end.
+        let rows = scanned(text, crlf, 1)?;
+        for size in [2, 3, text.len().max(1)] {
+            assert_eq!(scanned(text, crlf, size).as_ref(), Ok(&rows));
+        }
         let mut fields = Fields::default();
         Ok(rows
             .into_iter()

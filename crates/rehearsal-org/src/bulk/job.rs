@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::classic::ClassicJobs;
+use super::content::{Content, Spool};
+use super::query::QueryJobs;
 use super::table::Table;
 use crate::ids::{RecordId, id_text, parse_id};
 use crate::values::moment::now;
@@ -41,7 +44,7 @@ impl State {
         matches!(self, Self::JobComplete | Self::Failed | Self::Aborted)
     }
 
-    fn may_become(self, next: Self) -> bool {
+    pub(super) fn may_become(self, next: Self) -> bool {
         match next {
             Self::Open => false,
             Self::UploadComplete => self == Self::Open,
@@ -65,6 +68,8 @@ pub(super) struct Spec {
     pub(super) crlf: bool,
     pub(super) assignment_rule: Option<String>,
     pub(super) api_version: String,
+    /// Whether an upsert by another key may have a column `Id`, blank in every row: clients of Bulk API 1.0 send one.
+    pub(super) blank_id: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,16 @@ pub(super) enum RowOutcome {
     Created(RecordId),
     Updated(RecordId),
     Failed(Box<str>),
+}
+
+/// The id of the job with this number.
+pub(super) fn job_id(number: u64) -> String {
+    id_text(PREFIX, number)
+}
+
+/// The number in a job's id.
+pub(super) fn job_number(id: &str) -> Option<u64> {
+    parse_id(id).filter(|id| id.prefix == PREFIX)?.serial
 }
 
 pub(super) struct Job {
@@ -100,7 +115,6 @@ pub(super) struct Progress {
     pub(super) modified: i64,
     pub(super) upload: Upload,
     pub(super) table: Option<Arc<Table>>,
-    pub(super) outcomes: Vec<RowOutcome>,
     pub(super) processed: usize,
     pub(super) failed: usize,
     pub(super) error: Option<String>,
@@ -111,7 +125,7 @@ pub(super) enum Upload {
     None,
     /// Being received.
     Running,
-    Done(Vec<u8>),
+    Done(Content),
 }
 
 impl Job {
@@ -140,8 +154,12 @@ impl Progress {
 #[derive(Default)]
 pub(crate) struct Jobs {
     jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
+    pub(crate) queries: QueryJobs,
+    pub(super) classic: ClassicJobs,
     last: AtomicU64,
     batches: AtomicU64,
+    /// Where uploads are.
+    pub(super) spool: Arc<Spool>,
 }
 
 impl Jobs {
@@ -149,12 +167,26 @@ impl Jobs {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// No jobs; the first gets the number after this one.
+    pub(crate) fn numbered_from(last: u64) -> Self {
+        Self {
+            last: AtomicU64::new(last),
+            classic: ClassicJobs::numbered_from(last),
+            ..Self::default()
+        }
+    }
+
+    /// A number no job has had, of any kind.
+    pub(super) fn next_number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(super) fn create(&self, spec: Spec) -> Arc<Job> {
-        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.next_number();
         let created = now();
         let job = Arc::new(Job {
             number,
-            id: id_text(PREFIX, number),
+            id: job_id(number),
             spec,
             created,
             progress: Mutex::new(Progress {
@@ -162,7 +194,6 @@ impl Jobs {
                 modified: created,
                 upload: Upload::None,
                 table: None,
-                outcomes: Vec::new(),
                 processed: 0,
                 failed: 0,
                 error: None,
@@ -176,8 +207,7 @@ impl Jobs {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Arc<Job>> {
-        let id = parse_id(id).filter(|id| id.prefix == PREFIX)?;
-        self.jobs().get(&id.serial?).cloned()
+        self.jobs().get(&job_number(id)?).cloned()
     }
 
     pub(super) fn remove(&self, job: &Job) {

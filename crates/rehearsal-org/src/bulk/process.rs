@@ -1,42 +1,45 @@
 //! Works through a job in the background: states at the org's pace, rows in chunks of 200, each chunk one
 //! transaction. An abort takes hold between chunks; what was written stays.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use super::csv::Fields;
-use super::job::{Job, RowOutcome, State, Upload};
-use super::table::Table;
+use super::job::{Job, RowOutcome, Spec, State, Upload};
+use super::table::{Table, unreadable};
 use crate::errors::bulk_text;
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::org::Org;
-use crate::rest::locked;
-use crate::values::Value;
 use crate::values::moment::now;
 use crate::write::draft::{Draft, Reader, Sent};
 use crate::write::save::save;
-use crate::write::{CHUNK, Operation, Outcome, delete};
+use crate::write::{CHUNK, Operation, Outcome};
 
 /// Brings a job from `UploadComplete` to its end.
 pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
+    work(&org, &job).await;
+    org.faults.release_parents(job.number);
+}
+
+async fn work(org: &Arc<Org>, job: &Arc<Job>) {
     tokio::time::sleep(org.pace().queued).await;
     if !job.progress().enter(State::InProgress) {
         return;
     }
-    let failing_after = org.faults.take_job_failure();
-    let Some(table) = prepare(&org, &job).await else {
+    let failure = org.faults.take_job_failure();
+    let Some(table) = prepare(org, job).await else {
         return;
     };
+    let in_progress = || job.state() == State::InProgress;
     let mut from = 0;
     while from < table.len() {
-        wait_while_held(&org, &job, from).await;
+        wait_while_held(org, &job.wake, in_progress, from).await;
         let to = (from + CHUNK).min(table.len());
-        if failing_after.is_some_and(|rows| from >= rows) {
-            fail(
-                &job,
-                "InternalServerError : The job could not be completed after several retries"
-                    .to_owned(),
-            );
-            return;
+        if let Some(failure) = failure.as_ref().filter(|f| from >= f.after_rows) {
+            return fail(job, failure.message.clone());
         }
         {
             let _gate = job.gate.lock().await;
@@ -45,12 +48,13 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
             }
             let started = Instant::now();
             let work = {
-                let (job, table) = (Arc::clone(&job), Arc::clone(&table));
-                org.blocking(move |org| chunk(org, &job, &table, from..to))
+                let (job, table) = (Arc::clone(job), Arc::clone(&table));
+                org.blocking(move |org| noted(org, &job, &table, from..to))
             };
             match work.await {
-                Ok(outcomes) => record(&job, from, outcomes, started),
-                Err(_) => return fail(&job, "Unknown : An unexpected error occurred".to_owned()),
+                Ok(Ok(outcomes)) => record(job, &outcomes, started),
+                Ok(Err(message)) => return fail(job, message),
+                Err(_) => return fail(job, "Unknown : An unexpected error occurred".to_owned()),
             }
         }
         from = to;
@@ -59,13 +63,10 @@ pub(super) async fn drive(org: Arc<Org>, job: Arc<Job>) {
             tokio::time::sleep(pause).await;
         }
     }
-    if failing_after.is_some() {
-        return fail(
-            &job,
-            "InternalServerError : The job could not be completed after several retries".to_owned(),
-        );
+    if let Some(failure) = failure {
+        return fail(job, failure.message);
     }
-    wait_while_held(&org, &job, table.len()).await;
+    wait_while_held(org, &job.wake, in_progress, table.len()).await;
     tokio::time::sleep(org.pace().finishing).await;
     job.progress().enter(State::JobComplete);
 }
@@ -77,16 +78,22 @@ fn fail(job: &Job, message: String) {
     }
 }
 
-async fn wait_while_held(org: &Org, job: &Job, done: usize) {
+/// Stands still while a fault says so and the job goes on.
+pub(super) async fn wait_while_held(
+    org: &Org,
+    wake: &Notify,
+    in_progress: impl Fn() -> bool,
+    done: usize,
+) {
     let mut hold = org.faults.hold();
     loop {
         let held = hold.borrow_and_update().is_some_and(|rows| done >= rows);
-        if !held || job.state() != State::InProgress {
+        if !held || !in_progress() {
             return;
         }
         tokio::select! {
             changed = hold.changed() => if changed.is_err() { return },
-            () = job.wake.notified() => {}
+            () = wake.notified() => {}
         }
     }
 }
@@ -107,7 +114,6 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
         Ok(Ok(table)) => {
             let table = Arc::new(table);
             let mut progress = job.progress();
-            progress.outcomes = vec![RowOutcome::Unprocessed; table.len()];
             progress.table = Some(Arc::clone(&table));
             org.jobs.count_batches(table.len());
             Some(table)
@@ -123,7 +129,7 @@ async fn prepare(org: &Arc<Org>, job: &Arc<Job>) -> Option<Arc<Table>> {
     }
 }
 
-fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
+fn record(job: &Job, outcomes: &[RowOutcome], started: Instant) {
     let mut progress = job.progress();
     progress.processed += outcomes.len();
     progress.failed += outcomes
@@ -132,104 +138,95 @@ fn record(job: &Job, from: usize, outcomes: Vec<RowOutcome>, started: Instant) {
         .count();
     progress.busy += started.elapsed();
     progress.modified = now();
-    for (place, outcome) in outcomes.into_iter().enumerate() {
-        progress.outcomes[from + place] = outcome;
-    }
 }
 
-fn chunk(org: &Org, job: &Job, table: &Table, rows: std::ops::Range<usize>) -> Vec<RowOutcome> {
-    let locks = org.faults.take_locks(rows.len());
-    let outcomes = match job.spec.operation {
-        Operation::Delete | Operation::HardDelete => delete_chunk(org, job, table, rows, locks),
-        _ => save_chunk(org, job, table, rows, locks),
-    };
-    outcomes
+/// Writes rows and notes what became of them. An error fails the job.
+fn noted(
+    org: &Org,
+    job: &Job,
+    table: &Table,
+    rows: Range<usize>,
+) -> Result<Vec<RowOutcome>, String> {
+    let from = rows.start;
+    let outcomes: Vec<RowOutcome> = chunk(org, job.number, &job.spec, table, rows)?
         .into_iter()
         .map(|outcome| match outcome {
             Ok(saved) if saved.created => RowOutcome::Created(saved.id),
             Ok(saved) => RowOutcome::Updated(saved.id),
             Err(errors) => RowOutcome::Failed(bulk_text(&errors).into_boxed_str()),
         })
-        .collect()
+        .collect();
+    table.note(from, &outcomes).map_err(unreadable)?;
+    Ok(outcomes)
 }
 
-fn save_chunk(
+/// Writes one chunk of an upload's rows, in one transaction. An error is of the org's: nobody knows what was stored.
+pub(super) fn chunk(
     org: &Org,
-    job: &Job,
+    job: u64,
+    spec: &Spec,
     table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
-    let object = org.catalogue.at(job.spec.object);
+    rows: Range<usize>,
+) -> Result<Vec<Outcome>, String> {
+    let rows = table.rows(rows).map_err(unreadable)?;
+    let delimiter = table.delimiter.byte;
     let mut fields = Fields::default();
+    if let Operation::Delete | Operation::HardDelete = spec.operation {
+        let ids = (0..rows.len()).map(|row| {
+            fields.read(rows.text(row), delimiter);
+            fields.get(0).unwrap_or_default().to_owned()
+        });
+        return delete_chunk(org, spec, ids.collect());
+    }
+    save_chunk(org, job, spec, 0..rows.len(), |reader, row| {
+        fields.read(rows.text(row), delimiter);
+        let mut draft = reader.start(table.columns.len());
+        for (column, text) in table.columns.iter().zip(fields.iter()) {
+            match text {
+                "" => {}
+                "#N/A" => reader.take(&mut draft, column, Sent::Clear),
+                text => reader.take(&mut draft, column, Sent::Text(text)),
+            }
+        }
+        reader.finish(&mut draft);
+        draft
+    })
+}
+
+/// Writes what `read` makes of each of these.
+pub(super) fn save_chunk<T>(
+    org: &Org,
+    job: u64,
+    spec: &Spec,
+    rows: impl Iterator<Item = T>,
+    mut read: impl FnMut(&Reader<'_>, T) -> Draft,
+) -> Result<Vec<Outcome>, String> {
+    let object = org.catalogue.at(spec.object);
     let mut store = org.write();
     let reader = Reader {
         catalogue: &org.catalogue,
         store: &store,
         object,
-        operation: job.spec.operation,
+        operation: spec.operation,
     };
-    let drafts = rows
-        .enumerate()
-        .map(|(place, row)| {
-            table.fields(row, &mut fields);
-            let mut draft = reader.start(table.columns.len());
-            for (column, text) in table.columns.iter().zip(fields.iter()) {
-                match text {
-                    "" => {}
-                    "#N/A" => reader.take(&mut draft, column, Sent::Clear),
-                    text => reader.take(&mut draft, column, Sent::Text(text)),
-                }
-            }
-            reader.finish(&mut draft);
-            if place < locks {
-                lock(org, &mut draft);
-            }
-            draft
-        })
-        .collect();
-    save(&org.catalogue, &mut store, object, drafts, now(), None)
+    let mut drafts: Vec<Draft> = rows.map(|row| read(&reader, row)).collect();
+    lock_drafts(org, Some(job), &mut drafts);
+    let outcomes = save(&org.catalogue, &mut store, object, drafts, now(), None);
+    drop(store);
+    org.still_sound().map(|()| outcomes)
 }
 
-/// Somebody else holds the record's parent, or the record.
-fn lock(org: &Org, draft: &mut Draft) {
-    let parent = draft.cells.iter().find_map(|(_, value)| match value {
-        Value::Ref(id) => Some(*id),
-        _ => None,
-    });
-    let id = org.catalogue.id_text(parent.unwrap_or(org.catalogue.user));
-    draft.errors.insert(0, locked(&id).unreadable());
-}
-
-fn delete_chunk(
+/// Deletes the records with these ids.
+pub(super) fn delete_chunk(
     org: &Org,
-    job: &Job,
-    table: &Table,
-    rows: std::ops::Range<usize>,
-    locks: usize,
-) -> Vec<Outcome> {
-    let object = org.catalogue.at(job.spec.object);
-    let hard = job.spec.operation == Operation::HardDelete;
-    let mut fields = Fields::default();
-    let ids: Vec<String> = rows
-        .map(|row| {
-            table.fields(row, &mut fields);
-            fields.get(0).unwrap_or_default().to_owned()
-        })
-        .collect();
-    let (held, free) = ids.split_at(locks);
-    let free: Vec<&str> = free.iter().map(String::as_str).collect();
-    let refused = held.iter().map(|id| -> Outcome { Err(vec![locked(id)]) });
+    spec: &Spec,
+    ids: Vec<String>,
+) -> Result<Vec<Outcome>, String> {
+    let object = org.catalogue.at(spec.object);
+    let hard = spec.operation == Operation::HardDelete;
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut store = org.write();
-    let mut outcomes: Vec<Outcome> = refused.collect();
-    outcomes.extend(delete::delete(
-        &org.catalogue,
-        &mut store,
-        Some(object),
-        &free,
-        hard,
-        false,
-        now(),
-    ));
-    outcomes
+    let (outcomes, _) = delete_free(org, &mut store, Some(object), &ids, hard, false);
+    drop(store);
+    org.still_sound().map(|()| outcomes)
 }

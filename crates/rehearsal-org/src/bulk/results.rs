@@ -1,5 +1,6 @@
 //! The three result files, written piece by piece while they are sent, their rows in an order of their own.
 
+use std::io;
 use std::sync::Arc;
 
 use rand::SeedableRng as _;
@@ -12,8 +13,8 @@ use super::table::Table;
 use crate::org::Org;
 use crate::write::Operation;
 
-/// Rows written at a time.
-const PIECE: usize = 500;
+/// Rows read at a time: a stretch of the upload. Stretches come in any order, and so do the rows of each.
+const STRETCH: usize = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum File {
@@ -48,29 +49,39 @@ pub(super) struct Results {
     job: Arc<Job>,
     file: File,
     table: Option<Arc<Table>>,
-    rows: std::vec::IntoIter<u32>,
+    rows: usize,
+    /// The stretches of the upload still to be looked through.
+    stretches: std::vec::IntoIter<usize>,
+    shuffle: StdRng,
     header_sent: bool,
 }
 
 /// The rows of a job, read first if it was aborted before its upload was ever looked at.
 pub(super) fn results(org: &Arc<Org>, job: &Arc<Job>, file: File) -> Results {
     let table = table(org, job);
-    let mut rows: Vec<u32> = {
+    let total = table.as_ref().map_or(0, |table| table.len());
+    let rows = {
         let progress = job.progress();
-        let rows = progress.outcomes.iter().enumerate();
-        rows.filter(|(_, outcome)| file.holds(outcome))
-            .map(|(row, _)| row as u32)
-            .collect()
+        match file {
+            File::Successful => progress.processed - progress.failed,
+            File::Failed => progress.failed,
+            File::Unprocessed => total - progress.processed,
+        }
     };
-    rows.shuffle(&mut StdRng::seed_from_u64(
-        org.seed ^ job.number.rotate_left(32) ^ file as u64,
-    ));
+    let mut shuffle = StdRng::seed_from_u64(org.seed ^ job.number.rotate_left(32) ^ file as u64);
+    let mut stretches: Vec<usize> = (0..total).step_by(STRETCH).collect();
+    if rows == 0 {
+        stretches.clear();
+    }
+    stretches.shuffle(&mut shuffle);
     Results {
         org: Arc::clone(org),
         job: Arc::clone(job),
         file,
         table,
-        rows: rows.into_iter(),
+        rows,
+        stretches: stretches.into_iter(),
+        shuffle,
         header_sent: false,
     }
 }
@@ -80,10 +91,9 @@ fn table(org: &Org, job: &Job) -> Option<Arc<Table>> {
     let mut progress = job.progress();
     if progress.table.is_none()
         && progress.state == State::Aborted
-        && let Upload::Done(data) = std::mem::replace(&mut progress.upload, Upload::None)
-        && let Ok(table) = Table::read(&org.catalogue, &job.spec, data)
+        && let Upload::Done(content) = std::mem::replace(&mut progress.upload, Upload::None)
+        && let Ok(table) = Table::read(&org.catalogue, &job.spec, content)
     {
-        progress.outcomes = vec![RowOutcome::Unprocessed; table.len()];
         progress.table = Some(Arc::new(table));
     }
     progress.table.clone()
@@ -91,7 +101,7 @@ fn table(org: &Org, job: &Job) -> Option<Arc<Table>> {
 
 impl Results {
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.len() == 0
+        self.rows == 0
     }
 
     fn header(&self) -> String {
@@ -137,13 +147,13 @@ impl Results {
     fn row(
         &self,
         table: &Table,
-        row: usize,
+        row: &str,
         outcome: &RowOutcome,
         fields: &mut Fields,
         out: &mut String,
     ) {
         let (delimiter, ending) = self.marks();
-        table.fields(row, fields);
+        fields.read(row, table.delimiter.byte);
         let id = |id| self.org.catalogue.id_text(id);
         let mut own = |first: &str, second: &str| {
             write_quoted(first, out);
@@ -172,24 +182,43 @@ impl Results {
         }
         out.push_str(ending);
     }
+
+    /// The rows of the next stretch that belong into the file.
+    fn stretch(&mut self, table: &Table, from: usize) -> io::Result<String> {
+        let rows = table.rows(from..(from + STRETCH).min(table.len()))?;
+        let mut order: Vec<usize> = (0..rows.len())
+            .filter(|row| self.file.holds(rows.outcome(*row)))
+            .collect();
+        order.shuffle(&mut self.shuffle);
+        let mut fields = Fields::default();
+        let mut out = String::with_capacity(order.len() * 256);
+        for row in order {
+            self.row(
+                table,
+                rows.text(row),
+                rows.outcome(row),
+                &mut fields,
+                &mut out,
+            );
+        }
+        Ok(out)
+    }
 }
 
 impl Iterator for Results {
-    type Item = String;
+    type Item = io::Result<String>;
 
-    fn next(&mut self) -> Option<String> {
+    fn next(&mut self) -> Option<Self::Item> {
         if !std::mem::replace(&mut self.header_sent, true) {
-            return Some(self.header());
+            return Some(Ok(self.header()));
         }
-        let rows: Vec<u32> = self.rows.by_ref().take(PIECE).collect();
-        let table = self.table.as_ref().filter(|_| !rows.is_empty())?;
-        let mut fields = Fields::default();
-        let mut out = String::with_capacity(rows.len() * 256);
-        let progress = self.job.progress();
-        for row in rows {
-            let row = row as usize;
-            self.row(table, row, &progress.outcomes[row], &mut fields, &mut out);
+        let table = Arc::clone(self.table.as_ref()?);
+        loop {
+            let from = self.stretches.next()?;
+            match self.stretch(&table, from) {
+                Ok(text) if text.is_empty() => {}
+                read => return Some(read),
+            }
         }
-        Some(out)
     }
 }

@@ -1,15 +1,17 @@
 //! The calls under `jobs/ingest`.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
+use super::content::Content;
 use super::info::{Detail, info};
 use super::job::{Job, State, Upload};
 use super::process::drive;
 use super::results::{File, results};
-use super::{create, upload};
+use super::{create, multipart, upload};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::rest::Reply;
@@ -33,7 +35,7 @@ pub(crate) async fn answer(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<
                 _ => Err(ApiError::method(call.method.as_str(), "GET,PATCH,DELETE")),
             }
         }
-        [id, "batches"] => upload::receive(&*find(id)?, call).await,
+        [id, "batches"] => upload::receive(&*find(id)?, &org.jobs.spool, call).await,
         [id, file] => {
             call.only("GET")?;
             let file = File::named(file).ok_or_else(ApiError::not_found)?;
@@ -45,6 +47,22 @@ pub(crate) async fn answer(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<
 
 async fn start(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
     let version = call.version.clone();
+    if let Some(boundary) = multipart::boundary(&call.headers) {
+        let body = call.bytes(multipart::MOST).await?;
+        let parts = multipart::read(&body, &boundary)?;
+        let spec = create::spec(&org.catalogue, &version, parts.job)?;
+        let mut content = Content::new(&org.jobs.spool);
+        content.write_all(parts.content).map_err(upload::no_room)?;
+        let job = org.jobs.create(spec);
+        {
+            let mut progress = job.progress();
+            progress.upload = Upload::Done(content);
+            progress.enter(State::UploadComplete);
+        }
+        let reply = Reply::json(&info(org, &job, Detail::Created));
+        org.spawn(drive(Arc::clone(org), job));
+        return Ok(reply);
+    }
     let body = call.bytes(MOST_JSON).await?;
     let spec = create::spec(&org.catalogue, &version, &body)?;
     let job = org.jobs.create(spec);

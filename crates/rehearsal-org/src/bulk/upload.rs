@@ -1,21 +1,23 @@
-//! Receives a job's rows: once per job, chunked or not, gzip or plain, straight into the buffer they stay in.
+//! Receives a job's rows: once per job, chunked or not, gzip or plain, straight to where they stay.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use flate2::write::GzDecoder;
 use futures::StreamExt as _;
 
+use super::content::{Content, Spool};
 use super::job::{Job, State, Upload};
 use crate::errors::ApiError;
 use crate::rest::Reply;
 use crate::rest::call::Call;
 
 /// 150 MB after base64 are at most this many bytes before.
-const MOST: usize = 112_500_000;
+const MOST: u64 = 112_500_000;
 
-pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
+pub(super) async fn receive(job: &Job, spool: &Arc<Spool>, call: Call) -> Result<Reply, ApiError> {
     call.only("PUT")?;
     let content_type = call
         .headers
@@ -55,7 +57,7 @@ pub(super) async fn receive(job: &Job, call: Call) -> Result<Reply, ApiError> {
         job,
         finished: false,
     };
-    let data = collect(&call.headers, call.body).await?;
+    let data = collect(Content::new(spool), &call.headers, call.body, MOST).await?;
     let mut progress = job.progress();
     if progress.state != State::Open {
         let message = format!("Job became {} during the upload", progress.state.name());
@@ -84,7 +86,13 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+/// Reads a body of at most this many bytes, unpacked if it is packed.
+pub(super) async fn collect(
+    mut content: Content,
+    headers: &HeaderMap,
+    body: Body,
+    most: u64,
+) -> Result<Content, ApiError> {
     let too_large = || {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -101,30 +109,40 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     let gzip = text(header::CONTENT_ENCODING).is_some_and(|e| e.eq_ignore_ascii_case("gzip"));
     let length = text(header::CONTENT_LENGTH)
-        .and_then(|l| l.parse::<usize>().ok())
+        .and_then(|l| l.parse::<u64>().ok())
         .unwrap_or_default();
-    if length > MOST {
+    if length > most {
         return Err(too_large());
     }
     let mut pieces = body.into_data_stream();
     if !gzip {
-        let mut data = Vec::with_capacity(length);
         while let Some(piece) = pieces.next().await {
-            data.extend_from_slice(&piece.map_err(|_| broken())?);
-            if data.len() > MOST {
+            let piece = piece.map_err(|_| broken())?;
+            content.write_all(&piece).map_err(no_room)?;
+            if content.len() > most {
                 return Err(too_large());
             }
         }
-        return Ok(data);
+        return Ok(content);
     }
-    let mut decoder = GzDecoder::new(Vec::with_capacity(length * 4));
+    let mut decoder = GzDecoder::new(content);
     while let Some(piece) = pieces.next().await {
         decoder
             .write_all(&piece.map_err(|_| broken())?)
             .map_err(|_| broken())?;
-        if decoder.get_ref().len() > MOST {
+        if decoder.get_ref().len() > most {
             return Err(too_large());
         }
     }
     decoder.finish().map_err(|_| broken())
+}
+
+/// The error of an org that can't keep what it is sent.
+pub(super) fn no_room(error: std::io::Error) -> ApiError {
+    tracing::error!(%error, "no room for an upload");
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "UNKNOWN_EXCEPTION",
+        "The content could not be kept",
+    )
 }

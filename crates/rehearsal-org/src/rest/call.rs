@@ -1,16 +1,23 @@
 //! One call, taken apart: the path in segments (double and trailing slashes gone, percent signs decoded), the query
 //! as pairs, the body still to be read.
 
+use std::sync::Arc;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
 use crate::errors::ApiError;
+use crate::write::journal::Journal;
 
 /// The most a JSON body may hold, in bytes.
 const MOST_JSON: usize = 32 * 1024 * 1024;
+
+/// The most that is read of a body nobody wants.
+const MOST_DRAINED: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -20,23 +27,39 @@ pub(crate) struct Call {
     /// `66.0`, once the route has found it.
     pub(crate) version: String,
     pub(crate) body: Body,
+    /// Where writes are noted that stand and fall with those of other calls.
+    pub(crate) journal: Option<Arc<Journal>>,
 }
 
 impl Call {
     pub(crate) fn new(parts: Parts, body: Body) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
         Self {
-            segments: parts
-                .uri
-                .path()
+            headers: parts.headers,
+            body,
+            ..Self::of(parts.method, parts.uri.path(), query)
+        }
+    }
+
+    /// A call inside another, without headers or body. Its address need not be well formed.
+    pub(crate) fn inner(method: Method, url: &str) -> Self {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        Self::of(method, path, query)
+    }
+
+    fn of(method: Method, path: &str, query: &str) -> Self {
+        Self {
+            segments: path
                 .split('/')
                 .filter(|s| !s.is_empty())
                 .map(decode)
                 .collect(),
-            query: form_pairs(parts.uri.query().unwrap_or_default()),
-            method: parts.method,
-            headers: parts.headers,
+            query: form_pairs(query),
+            method,
+            headers: HeaderMap::new(),
             version: String::new(),
-            body,
+            body: Body::empty(),
+            journal: None,
         }
     }
 
@@ -57,6 +80,12 @@ impl Call {
             .is_some_and(|v| v.eq_ignore_ascii_case("true"))
     }
 
+    /// `66` of `66.0`.
+    pub(crate) fn version_number(&self) -> u32 {
+        let whole = self.version.split('.').next();
+        whole.and_then(|v| v.parse().ok()).unwrap_or_default()
+    }
+
     /// Refuses any other method.
     pub(crate) fn only(&self, allowed: &str) -> Result<(), ApiError> {
         if allowed.split(',').any(|m| m == self.method.as_str()) {
@@ -74,6 +103,18 @@ impl Call {
                 "The request body could not be read, or is too large",
             )
         })
+    }
+
+    /// Reads a body that nobody wants, so that the client gets its answer and may use the connection again.
+    pub(crate) async fn drain(self) {
+        let mut body = self.body.into_data_stream();
+        let mut read = 0;
+        while let Some(Ok(piece)) = body.next().await {
+            read += piece.len();
+            if read > MOST_DRAINED {
+                return;
+            }
+        }
     }
 
     /// The body as a JSON object.

@@ -6,15 +6,16 @@ use axum::http::Method;
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
-use super::records::{field_list, locked};
+use super::records::field_list;
 use super::reply::Reply;
 use crate::errors::{ApiError, RowError};
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::org::Org;
 use crate::schema::catalogue::Object;
 use crate::store::output::write_record;
 use crate::values::moment::now;
-use crate::write::delete;
 use crate::write::draft::{Draft, Reader};
+use crate::write::journal::Journal;
 use crate::write::save::{Undo, roll_back, save};
 use crate::write::{CHUNK, Operation, Outcome};
 
@@ -39,6 +40,7 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
     } else {
         Operation::Update
     };
+    let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
         let mut runs: Vec<(&Object, Vec<Map<String, Json>>)> = Vec::new();
@@ -59,7 +61,13 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
             .into_iter()
             .map(|(object, run)| (object, operation, run))
             .collect();
-        Ok(Reply::json(&write_runs(org, &runs, all_or_none, false)))
+        Ok(Reply::json(&write_runs(
+            org,
+            &runs,
+            all_or_none,
+            false,
+            journal.as_deref(),
+        )))
     })
     .await?
 }
@@ -85,6 +93,7 @@ pub(super) async fn upsert(
             ApiError::new(axum::http::StatusCode::NOT_FOUND, "NOT_FOUND", message)
         })?;
     let object = described.index;
+    let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
         let object = org.catalogue.at(object);
@@ -97,7 +106,13 @@ pub(super) async fn upsert(
             }
         }
         let runs = [(object, Operation::Upsert(key), records)];
-        Ok(Reply::json(&write_runs(org, &runs, all_or_none, true)))
+        Ok(Reply::json(&write_runs(
+            org,
+            &runs,
+            all_or_none,
+            true,
+            journal.as_deref(),
+        )))
     })
     .await?
 }
@@ -175,18 +190,14 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
         return Err(too_many());
     }
     let all_or_none = call.flag("allOrNone");
+    let journal = call.journal.clone();
     org.blocking(move |org| {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut store = org.write();
-        let mut outcomes = delete::delete(
-            &org.catalogue,
-            &mut store,
-            None,
-            &ids,
-            false,
-            all_or_none,
-            now(),
-        );
+        let (mut outcomes, undo) = delete_free(org, &mut store, None, &ids, false, all_or_none);
+        if let Some(journal) = journal {
+            journal.add(undo);
+        }
         if all_or_none {
             fail_all(&mut outcomes);
         }
@@ -237,7 +248,13 @@ fn typed<'a>(org: &'a Org, record: &Map<String, Json>) -> Result<&'a Object, Api
 
 type Run<'a> = (&'a Object, Operation, Vec<Map<String, Json>>);
 
-fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool) -> Vec<Json> {
+fn write_runs(
+    org: &Org,
+    runs: &[Run<'_>],
+    all_or_none: bool,
+    with_created: bool,
+    journal: Option<&Journal>,
+) -> Vec<Json> {
     let mut store = org.write();
     let mut undo: Vec<Undo> = Vec::new();
     let mut outcomes = Vec::new();
@@ -248,19 +265,8 @@ fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool
             object,
             operation: *operation,
         };
-        let locks = org.faults.take_locks(records.len());
-        let drafts: Vec<Draft> = records
-            .iter()
-            .enumerate()
-            .map(|(place, record)| {
-                let mut draft = reader.json(record);
-                if place < locks {
-                    let error = locked(&org.catalogue.id_text(org.catalogue.user));
-                    draft.errors.insert(0, error.unreadable());
-                }
-                draft
-            })
-            .collect();
+        let mut drafts: Vec<Draft> = records.iter().map(|r| reader.json(r)).collect();
+        lock_drafts(org, None, &mut drafts);
         outcomes.extend(save(
             &org.catalogue,
             &mut store,
@@ -272,6 +278,8 @@ fn write_runs(org: &Org, runs: &[Run<'_>], all_or_none: bool, with_created: bool
     }
     if all_or_none && fail_all(&mut outcomes) {
         roll_back(&org.catalogue, &mut store, undo);
+    } else if let Some(journal) = journal {
+        journal.add(undo);
     }
     drop(store);
     shown(org, &outcomes, with_created)
@@ -282,10 +290,7 @@ fn fail_all(outcomes: &mut [Outcome]) -> bool {
     let failed = outcomes.iter().any(Result::is_err);
     if failed {
         for outcome in outcomes.iter_mut().filter(|o| o.is_ok()) {
-            *outcome = Err(vec![RowError::new(
-                "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-                "Record rolled back because not all records were valid and the request was using AllOrNone header",
-            )]);
+            *outcome = Err(vec![RowError::rolled_back()]);
         }
     }
     failed

@@ -3,17 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::packed::Packed;
 use crate::ids::{RecordId, id_text, parse_id};
-use crate::soql::path::Shape;
+use crate::soql::shape::Shape;
 
 const PREFIX: [u8; 3] = *b"01g";
-/// Each holds eight bytes per record.
 const MOST: usize = 50;
+/// What they may hold together, in bytes.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 pub(crate) struct Cursor {
     number: u64,
-    pub(crate) ids: Vec<RecordId>,
-    pub(crate) shape: Shape,
+    pub(crate) ids: Packed,
+    pub(crate) shape: Arc<Shape>,
 }
 
 impl Cursor {
@@ -23,19 +25,26 @@ impl Cursor {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct Cursors {
     open: Mutex<(u64, VecDeque<Arc<Cursor>>)>,
 }
 
 impl Cursors {
+    /// No cursors; the first gets the number after this one.
+    pub(crate) fn numbered_from(last: u64) -> Self {
+        Self {
+            open: Mutex::new((last, VecDeque::new())),
+        }
+    }
+
     /// A cursor over these records, remembered only if they are more than one page.
     pub(crate) fn open_if_paged(
         &self,
         ids: Vec<RecordId>,
-        shape: Shape,
+        shape: Arc<Shape>,
         page: usize,
     ) -> Arc<Cursor> {
+        let ids = Packed::new(&ids);
         if ids.len() <= page {
             return Arc::new(Cursor {
                 number: 0,
@@ -47,10 +56,11 @@ impl Cursors {
         open.0 += 1;
         let number = open.0;
         let cursor = Arc::new(Cursor { number, ids, shape });
-        if open.1.len() >= MOST {
+        open.1.push_back(Arc::clone(&cursor));
+        let bytes = |all: &VecDeque<Arc<Cursor>>| all.iter().map(|c| c.ids.size()).sum::<usize>();
+        while open.1.len() > MOST || open.1.len() > 1 && bytes(&open.1) > MOST_BYTES {
             open.1.pop_front();
         }
-        open.1.push_back(Arc::clone(&cursor));
         cursor
     }
 

@@ -9,8 +9,17 @@ use super::route::NEWEST;
 use crate::errors::ApiError;
 use crate::org::Org;
 
-/// The daily calls the org says it allows; it counts, but never refuses on its own account.
-pub(super) const DAILY_CALLS: u64 = 1_000_000;
+/// The daily calls the org says it allows; it counts, but refuses only where a fault says so.
+const DAILY_CALLS: u64 = 1_000_000;
+
+/// Calls used of the day, and calls allowed.
+pub(crate) fn daily(org: &Org) -> (u64, u64) {
+    let used = match org.faults.daily_left() {
+        Some(left) => DAILY_CALLS.saturating_sub(left),
+        None => org.calls(),
+    };
+    (used, DAILY_CALLS)
+}
 
 pub(super) fn versions(call: &Call) -> Result<Reply, ApiError> {
     call.only("GET")?;
@@ -38,6 +47,7 @@ pub(super) fn resources(org: &Org, call: &Call) -> Result<Reply, ApiError> {
         "sobjects": format!("{base}/sobjects"),
         "query": format!("{base}/query"),
         "queryAll": format!("{base}/queryAll"),
+        "tooling": format!("{base}/tooling"),
         "limits": format!("{base}/limits"),
         "composite": format!("{base}/composite"),
         "jobs": format!("{base}/jobs"),
@@ -49,10 +59,11 @@ pub(super) fn limits(org: &Org, call: &Call) -> Result<Reply, ApiError> {
     call.only("GET")?;
     let limit = |most: u64, used: u64| json!({"Max": most, "Remaining": most.saturating_sub(used)});
     let batches = org.jobs.batches();
+    let (used, most) = daily(org);
     Ok(Reply::json(&json!({
-        "DailyApiRequests": limit(DAILY_CALLS, org.calls()),
+        "DailyApiRequests": limit(most, used),
         "DailyBulkApiBatches": limit(15_000, batches),
-        "DailyBulkV2QueryJobs": limit(10_000, 0),
+        "DailyBulkV2QueryJobs": limit(10_000, org.jobs.queries.started()),
         "DailyBulkV2QueryFileStorageMB": limit(976_562, 0),
         "DataStorageMB": limit(100_000, 0),
         "FileStorageMB": limit(100_000, 0),
@@ -70,13 +81,14 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, ApiError> {
         .catalogue
         .objects
         .iter()
+        .filter(|object| org.catalogue.shows(object))
         .filter(|object| match &wanted {
             None => true,
             Some(names) => names
                 .iter()
                 .any(|n| n.trim().eq_ignore_ascii_case(&object.name)),
         })
-        .map(|object| (object, store.ids(object.index, false).count()))
+        .map(|object| (object, store.count(object.index)))
         .filter(|(_, count)| *count > 0)
         .map(|(object, count)| json!({"count": count, "name": object.name}))
         .collect();

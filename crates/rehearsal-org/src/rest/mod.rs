@@ -3,14 +3,18 @@
 
 pub(crate) mod call;
 mod collections;
+mod composite;
+mod control;
 pub(crate) mod cursors;
 mod describe;
 mod misc;
+pub(crate) mod packed;
 mod query;
 mod records;
 mod reply;
 mod route;
 pub(crate) mod server;
+mod tooling;
 
-pub(crate) use records::locked;
+pub(crate) use misc::daily;
 pub(crate) use reply::Reply;

@@ -6,8 +6,11 @@ use super::call::Call;
 use super::cursors::Cursor;
 use super::reply::Reply;
 use crate::errors::ApiError;
+use crate::ids::RecordId;
 use crate::org::Org;
+use crate::soql::metadata::columns;
 use crate::soql::run::{Answer, run};
+use crate::soql::shape::{Moments, Shape, Writer};
 
 const PAGE: usize = 2000;
 
@@ -19,6 +22,14 @@ pub(super) async fn start(org: &Arc<Org>, call: Call, deleted: bool) -> Result<R
             "A query string has to be specified",
         ));
     };
+    if call.flag("columns") {
+        let columns = org
+            .blocking(move |org| {
+                columns(&org.catalogue, &org.read(), &text).map_err(|error| error.to_api(&text))
+            })
+            .await??;
+        return Ok(Reply::json(&columns));
+    }
     let page = page(&call);
     let version = call.version;
     let body = org
@@ -71,27 +82,35 @@ fn page(call: &Call) -> usize {
         .map_or(PAGE, |size| size.clamp(200, PAGE))
 }
 
+/// Where the page is that begins at `offset`.
+fn next_url(version: &str, cursor: &Cursor, offset: usize) -> String {
+    let locator = cursor.locator(offset);
+    format!("/services/data/v{version}/query/{locator}")
+}
+
 fn write_page(org: &Org, cursor: &Cursor, offset: usize, page: usize, version: &str) -> String {
     let total = cursor.ids.len();
     let end = (offset + page).min(total);
     let done = end == total;
     let mut out = format!("{{\"totalSize\":{total},\"done\":{done},");
     if !done {
-        out.push_str(&format!(
-            "\"nextRecordsUrl\":\"/services/data/v{version}/query/{}\",",
-            cursor.locator(end)
-        ));
+        let url = next_url(version, cursor, end);
+        out.push_str(&format!("\"nextRecordsUrl\":\"{url}\","));
     }
     out.push_str("\"records\":[");
-    let store = org.read();
-    for (place, id) in cursor.ids[offset..end].iter().enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        cursor
-            .shape
-            .write(&org.catalogue, &store, *id, version, &mut out);
-    }
+    let next_page = |ids: Vec<RecordId>, shape: &Arc<Shape>| {
+        let children = org.cursors.open_if_paged(ids, Arc::clone(shape), page);
+        next_url(version, &children, page)
+    };
+    let writer = Writer {
+        catalogue: &org.catalogue,
+        store: &org.read(),
+        version,
+        moments: Moments::Text,
+        page,
+        next_page: &next_page,
+    };
+    writer.records(&cursor.shape, &cursor.ids.some(offset..end), &mut out);
     out.push_str("]}");
     out
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::call::Call;
 use super::misc::reads;
 use super::reply::Reply;
-use crate::errors::{ApiError, RowError};
+use crate::errors::ApiError;
+use crate::faults::locks::{delete_free, lock_drafts};
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::schema::catalogue::{Home, Object};
@@ -17,8 +18,9 @@ use crate::store::{Found, Store};
 use crate::values::moment::now;
 use crate::values::parse::parse;
 use crate::write::draft::Reader;
+use crate::write::journal::Journal;
 use crate::write::save::save;
-use crate::write::{Operation, Outcome, delete};
+use crate::write::{Operation, Outcome};
 
 fn object<'a>(org: &'a Org, name: &str) -> Result<&'a Object, ApiError> {
     org.catalogue.object(name).ok_or_else(ApiError::not_found)
@@ -43,36 +45,40 @@ fn write_one(
     object: &Object,
     operation: Operation,
     body: &Map<String, Json>,
+    journal: Option<&Journal>,
 ) -> Outcome {
     let mut store = org.write();
-    if org.faults.take_locks(1) == 1 {
-        return Err(vec![locked(&org.catalogue.id_text(org.catalogue.user))]);
-    }
     let reader = Reader {
         catalogue: &org.catalogue,
         store: &store,
         object,
         operation,
     };
-    let draft = reader.json(body);
-    let outcome = save(&org.catalogue, &mut store, object, vec![draft], now(), None).pop();
-    outcome.unwrap_or_else(|| Err(Vec::new()))
-}
-
-/// The error of a record somebody else is writing.
-pub(crate) fn locked(id: &str) -> RowError {
-    RowError::new(
-        "UNABLE_TO_LOCK_ROW",
-        format!("unable to obtain exclusive access to this record or 1 records: {id}"),
+    let mut drafts = vec![reader.json(body)];
+    lock_drafts(org, None, &mut drafts);
+    let mut undo = Vec::new();
+    let outcome = save(
+        &org.catalogue,
+        &mut store,
+        object,
+        drafts,
+        now(),
+        Some(&mut undo),
     )
+    .pop();
+    if let Some(journal) = journal {
+        journal.add(undo);
+    }
+    outcome.unwrap_or_else(|| Err(Vec::new()))
 }
 
 pub(super) async fn create(org: &Arc<Org>, call: Call, name: &str) -> Result<Reply, ApiError> {
     let (name, version) = (name.to_owned(), call.version.clone());
+    let journal = call.journal.clone();
     let body = call.json().await?;
     org.blocking(move |org| {
         let object = writable(org, &name)?;
-        let outcome = write_one(org, object, Operation::Insert, &body);
+        let outcome = write_one(org, object, Operation::Insert, &body, journal.as_deref());
         let saved = outcome.map_err(|errors| ApiError::record(&errors))?;
         let id = org.catalogue.id_text(saved.id);
         let location = format!("/services/data/v{version}/sobjects/{}/{id}", object.name);
@@ -100,9 +106,10 @@ pub(super) async fn by_id(
     }
     writable(org, name)?;
     if call.method == Method::DELETE {
-        return delete_one(org, described, id);
+        return delete_one(org, described, id, call.journal.as_deref());
     }
     let object = described.index;
+    let journal = call.journal.clone();
     let mut body = call.json().await?;
     org.blocking(move |org| {
         if body.keys().any(|key| key.eq_ignore_ascii_case("Id")) {
@@ -112,7 +119,8 @@ pub(super) async fn by_id(
             ));
         }
         body.insert("Id".to_owned(), Json::String(org.catalogue.id_text(id)));
-        write_one(org, org.catalogue.at(object), Operation::Update, &body)
+        let object = org.catalogue.at(object);
+        write_one(org, object, Operation::Update, &body, journal.as_deref())
             .map(|_| Reply::empty(StatusCode::NO_CONTENT))
             .map_err(|errors| ApiError::record(&errors))
     })
@@ -147,7 +155,7 @@ pub(super) async fn by_key(
         };
         return if call.method == Method::DELETE {
             writable(org, name)?;
-            delete_one(org, described, id)
+            delete_one(org, described, id, call.journal.as_deref())
         } else {
             read(org, described, id, &call)
         };
@@ -165,12 +173,8 @@ async fn upsert(
     key: u16,
     value: String,
 ) -> Result<Reply, ApiError> {
-    let silent = call
-        .version
-        .split('.')
-        .next()
-        .and_then(|v| v.parse().ok())
-        .is_some_and(|v: u32| v < 46);
+    let silent = call.version_number() < 46;
+    let journal = call.journal.clone();
     let mut body = call.json().await?;
     org.blocking(move |org| {
         let object = org.catalogue.at(object);
@@ -180,7 +184,13 @@ async fn upsert(
             return Err(ApiError::bad("INVALID_FIELD", message));
         }
         body.insert(name.to_owned(), Json::String(value));
-        let outcome = write_one(org, object, Operation::Upsert(key), &body);
+        let outcome = write_one(
+            org,
+            object,
+            Operation::Upsert(key),
+            &body,
+            journal.as_deref(),
+        );
         let saved = outcome.map_err(|errors| ApiError::record(&errors))?;
         if silent && !saved.created {
             return Ok(Reply::empty(StatusCode::NO_CONTENT));
@@ -278,20 +288,19 @@ pub(super) fn field_list<'a>(
         .collect()
 }
 
-fn delete_one(org: &Org, object: &Object, id: RecordId) -> Result<Reply, ApiError> {
+fn delete_one(
+    org: &Org,
+    object: &Object,
+    id: RecordId,
+    journal: Option<&Journal>,
+) -> Result<Reply, ApiError> {
     let mut store = org.write();
     let text = org.catalogue.id_text(id);
-    let outcome = delete::delete(
-        &org.catalogue,
-        &mut store,
-        Some(object),
-        &[&text],
-        false,
-        false,
-        now(),
-    )
-    .pop();
-    match outcome {
+    let (mut outcomes, undo) = delete_free(org, &mut store, Some(object), &[&text], false, false);
+    if let Some(journal) = journal {
+        journal.add(undo);
+    }
+    match outcomes.pop() {
         Some(Err(errors)) => Err(ApiError::record(&errors)),
         _ => Ok(Reply::empty(StatusCode::NO_CONTENT)),
     }

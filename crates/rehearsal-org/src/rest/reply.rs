@@ -1,7 +1,6 @@
 //! An answer before it is sent, and the last touches: JSON is compressed where the client asks for it.
 
-use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -15,9 +14,11 @@ use crate::errors::ApiError;
 /// Smaller bodies are not worth compressing, larger ones not the time it takes between two programs of one machine.
 const COMPRESSED: std::ops::Range<usize> = 1024..256 * 1024;
 
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
 pub(crate) struct Reply {
     status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Headers,
     content: Content,
 }
 
@@ -57,6 +58,11 @@ impl Reply {
         Self::new(StatusCode::OK, Content::Whole(JSON, body.into()))
     }
 
+    /// A body that is there already, of this content type.
+    pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self::new(status, Content::Whole(content_type, body.into()))
+    }
+
     pub(crate) fn html(status: StatusCode, body: &'static str) -> Self {
         Self::new(
             status,
@@ -64,12 +70,28 @@ impl Reply {
         )
     }
 
-    /// CSV made piece by piece while it is sent.
-    pub(crate) fn csv(pieces: impl Iterator<Item = String> + Send + 'static) -> Self {
-        let pieces = futures::stream::iter(pieces.map(Ok::<_, Infallible>));
+    pub(crate) fn page(status: StatusCode, body: String) -> Self {
+        Self::new(
+            status,
+            Content::Whole("text/html; charset=UTF-8", body.into()),
+        )
+    }
+
+    /// CSV made piece by piece while it is sent, as [`Reply::pieces`].
+    pub(crate) fn csv(pieces: impl Iterator<Item = io::Result<String>> + Send + 'static) -> Self {
+        Self::pieces(CSV, pieces)
+    }
+
+    /// A body made piece by piece while it is sent. An error breaks off the connection, so that no client takes what
+    /// it has for the whole.
+    pub(crate) fn pieces(
+        content_type: &'static str,
+        pieces: impl Iterator<Item = io::Result<String>> + Send + 'static,
+    ) -> Self {
+        let pieces = futures::stream::iter(pieces);
         Self::new(
             StatusCode::OK,
-            Content::Pieces(CSV, Body::from_stream(pieces)),
+            Content::Pieces(content_type, Body::from_stream(pieces)),
         )
     }
 
@@ -78,6 +100,16 @@ impl Reply {
             self.headers.push((HeaderName::from_static(name), value));
         }
         self
+    }
+
+    /// Status, headers and body, for an answer inside another; `None` for one that is written while it is sent.
+    pub(crate) fn into_whole(self) -> Option<(StatusCode, Headers, Bytes)> {
+        let body = match self.content {
+            Content::Empty => Bytes::new(),
+            Content::Whole(_, bytes) => bytes,
+            Content::Pieces(..) => return None,
+        };
+        Some((self.status, self.headers, body))
     }
 
     pub(crate) fn finish(self, asked: &HeaderMap) -> Response<Body> {

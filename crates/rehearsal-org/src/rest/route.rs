@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::{collections, describe, misc, query, records};
+use super::{collections, composite, control, describe, misc, query, records, tooling};
 use crate::errors::ApiError;
 use crate::org::Org;
-use crate::{auth, bulk};
+use crate::{auth, bulk, soap};
 
 /// The API versions answered: from the first with Bulk 2.0 ingest to the newest.
 const OLDEST: u32 = 41;
@@ -23,10 +23,35 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
         ["services", "oauth2", "token"] => auth::token(org, call).await,
         ["services", "oauth2", "revoke"] => auth::revoke(org, call).await,
         ["services", "oauth2", "userinfo"] | ["id", _, _] => auth::userinfo(org, &call),
+        ["services", "Soap" | "soap", api, version]
+        | ["services", "Soap" | "soap", api, version, _] => {
+            soap::answer(org, call, api, version).await
+        }
+        ["services", "async", version, "job", rest @ ..] => {
+            org.count_call();
+            Ok(bulk::classic::answer(org, call, version, rest).await)
+        }
         ["services", "data"] => misc::versions(&call),
         ["services", "data", version, rest @ ..] => {
             org.count_call();
-            org.auth.check(&call.headers)?;
+            if let Err(error) = org.auth.check(&call.headers) {
+                call.drain().await;
+                return Err(error);
+            }
+            call.version = self::version(version)?;
+            resource(org, call, rest).await
+        }
+        ["rehearsal", rest @ ..] => control::answer(org, call, rest).await,
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+/// A call inside another one, which was counted and allowed.
+pub(super) async fn inner(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiError> {
+    let segments = std::mem::take(&mut call.segments);
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["services", "data", version, rest @ ..] => {
             call.version = self::version(version)?;
             resource(org, call, rest).await
         }
@@ -50,11 +75,16 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
         ["sobjects", object, field, value] => {
             records::by_key(org, call, object, field, value).await
         }
+        ["composite"] => composite::composite(org, call).await,
+        ["composite", "batch"] => composite::batch(org, call).await,
+        ["composite", "tree", object] => composite::tree(org, call, object).await,
         ["composite", "sobjects"] => collections::write(org, call).await,
         ["composite", "sobjects", object] => collections::read(org, call, object).await,
         ["composite", "sobjects", object, field] => {
             collections::upsert(org, call, object, field).await
         }
+        ["jobs", "query", rest @ ..] => bulk::query::routes::answer(org, call, rest).await,
+        ["tooling", rest @ ..] => tooling::answer(org, call, rest).await,
         ["jobs", "ingest", rest @ ..] => bulk::routes::answer(org, call, rest).await,
         _ => Err(ApiError::not_found()),
     }

@@ -13,8 +13,9 @@ use super::call::Call;
 use super::reply::Reply;
 use super::route::answer;
 use crate::errors::ApiError;
-use crate::faults::CallFault;
+use crate::faults::{CallFault, Refusal};
 use crate::org::Org;
+use crate::page;
 
 pub(crate) fn router(org: Arc<Org>) -> Router {
     Router::new().fallback(take).with_state(org)
@@ -26,32 +27,95 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     let headers = call.headers.clone();
     let method = call.method.clone();
     let path = call.path();
+    if page::owns(&path) {
+        let reply = page::answer(&org, call).await;
+        return sound(&org, reply).finish(&headers);
+    }
+    if path.starts_with("/rehearsal/") {
+        let reply = answer(&org, call).await.unwrap_or_else(Reply::from);
+        return reply.finish(&headers);
+    }
+    if let Some(latency) = org.faults.latency() {
+        tokio::time::sleep(latency).await;
+    }
+    let limited = path.starts_with("/services/data/") || path.starts_with("/services/async/");
+    let running = limited.then(|| Running::begin(&org));
+    let refused = running.as_ref().and_then(|running| running.refused);
     let fault = org.faults.take_call(method.as_str(), &path);
     let reply = match fault {
         Some(CallFault::DropBefore) => return cut_off(),
-        Some(CallFault::Status(status)) => {
+        Some(CallFault::DropAfter) | None if refused.is_none() => {
+            answer(&org, call).await.unwrap_or_else(Reply::from)
+        }
+        fault => {
             // Read to its end, so that the client gets the answer and not a broken pipe.
             let mut body = call.body.into_data_stream();
             while let Some(Ok(_)) = body.next().await {}
-            refusal(status)
+            match (refused, fault) {
+                (Some(Refusal::Daily), _) => refusal(403),
+                (Some(Refusal::Concurrent), _) | (_, Some(CallFault::ConcurrentLimit)) => {
+                    concurrent()
+                }
+                (_, Some(CallFault::Throttled(seconds))) => {
+                    refusal(429).with("retry-after", &seconds.to_string())
+                }
+                (_, Some(CallFault::Status(status))) => refusal(status),
+                _ => refusal(500),
+            }
         }
-        Some(CallFault::DropAfter) | None => answer(&org, call).await.unwrap_or_else(Reply::from),
     };
+    drop(running);
     if fault == Some(CallFault::DropAfter) {
         return cut_off();
     }
-    let limited = path.starts_with("/services/data/") || path.starts_with("/services/async/");
+    let reply = sound(&org, reply);
     let reply = if limited {
-        reply.with(
-            "sforce-limit-info",
-            &format!("api-usage={}/{}", org.calls(), super::misc::DAILY_CALLS),
-        )
+        let (used, most) = super::misc::daily(&org);
+        reply.with("sforce-limit-info", &format!("api-usage={used}/{most}"))
     } else {
         reply
     };
     let response = reply.finish(&headers);
     tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
     response
+}
+
+/// The reply, unless the records failed meanwhile: whatever was answered may not have been stored.
+fn sound(org: &Org, reply: Reply) -> Reply {
+    if org.is_broken() { refusal(500) } else { reply }
+}
+
+/// A call that counts as one of those being answered, until it is dropped.
+struct Running {
+    org: Arc<Org>,
+    refused: Option<Refusal>,
+}
+
+impl Running {
+    fn begin(org: &Arc<Org>) -> Self {
+        if let Some(tokens) = org.faults.take_expiry() {
+            org.expire(tokens);
+        }
+        Self {
+            refused: org.faults.enter(),
+            org: Arc::clone(org),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.org.faults.leave();
+    }
+}
+
+fn concurrent() -> Reply {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "REQUEST_LIMIT_EXCEEDED",
+        "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+    )
+    .into()
 }
 
 /// A response whose body fails before its first byte: the connection is closed with nothing of it sent.

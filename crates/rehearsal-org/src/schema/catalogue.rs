@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 
-use super::{FieldKind, FieldSchema, RecordTypeSchema, Schema, compile, system};
+use super::children::{ChildRelationship, relationships};
+use super::numbering::Numbering;
+pub(crate) use super::rules::Rule;
+use super::{Door, FieldKind, FieldSchema, RecordTypeSchema, Schema, compile, system};
 use crate::error::Error;
 use crate::ids::{ParsedId, RecordId, id_text, parse_id, write_id};
 use crate::values::Value;
 
 /// All objects, found by name (in any case) or key prefix.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Catalogue {
     pub(crate) objects: Vec<Object>,
     by_name: HashMap<String, u16>,
@@ -18,9 +21,11 @@ pub(crate) struct Catalogue {
     pub(crate) user: RecordId,
     pub(crate) organization: RecordId,
     pub(crate) record_type_object: u16,
+    /// Whether it is for the tooling API.
+    tooling: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Object {
     pub(crate) index: u16,
     pub(crate) name: String,
@@ -29,16 +34,20 @@ pub(crate) struct Object {
     pub(crate) prefix: [u8; 3],
     pub(crate) custom: bool,
     pub(crate) writable: bool,
+    pub(crate) deletable: bool,
+    /// Fields that the org fills by itself once a record has its id.
+    pub(crate) numbered: Vec<(u16, Numbering)>,
+    pub(crate) rules: Vec<Rule>,
+    pub(super) door: Door,
     pub(crate) fields: Vec<Field>,
     pub(super) by_name: HashMap<String, u16>,
     pub(super) by_relationship: HashMap<String, u16>,
-    /// Fields with an index, in the order of the table's indexes.
-    pub(crate) indexed: Vec<u16>,
     /// Values of a record created without them.
     pub(crate) defaults: Vec<(u16, Value)>,
     pub(crate) record_types: Vec<(RecordTypeSchema, RecordId)>,
     /// References to this object: (object, field).
     pub(crate) children: Vec<(u16, u16)>,
+    pub(crate) child_relationships: Vec<ChildRelationship>,
 }
 
 /// Where a field's value comes from.
@@ -59,13 +68,13 @@ pub(crate) enum Home {
     Address([Option<u16>; 5]),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) schema: FieldSchema,
     pub(crate) label: String,
     pub(crate) home: Home,
     pub(crate) references: Vec<u16>,
-    /// Position among the table's indexes.
+    /// Its place among the fields that records are found by; `None`: they are not found by it.
     pub(crate) index: Option<u16>,
     pub(crate) compound: Option<String>,
 }
@@ -93,6 +102,7 @@ impl Field {
             Home::Stored => {
                 !self.schema.required
                     && self.kind() != FieldKind::Boolean
+                    && self.schema.auto_number.is_none()
                     && self.name() != "OwnerId"
             }
             Home::FullName { .. } | Home::Address(_) => true,
@@ -104,6 +114,7 @@ impl Field {
         self.schema.default.is_some()
             || self.kind() == FieldKind::Boolean
             || self.name() == "OwnerId"
+            || self.schema.auto_number.is_some()
             || !matches!(
                 self.home,
                 Home::Stored | Home::FullName { .. } | Home::Address(_)
@@ -120,6 +131,13 @@ impl Object {
         self.by_relationship
             .get(&name.to_ascii_lowercase())
             .copied()
+    }
+
+    /// The children that are asked for by this name.
+    pub(crate) fn children_named(&self, name: &str) -> Option<&ChildRelationship> {
+        self.child_relationships
+            .iter()
+            .find(|c| c.name.eq_ignore_ascii_case(name))
     }
 
     pub(crate) fn at(&self, field: u16) -> &Field {
@@ -196,15 +214,50 @@ impl Catalogue {
             user,
             organization,
             record_type_object,
+            tooling: false,
         };
         catalogue.link_children();
+        super::rules::compile(&mut catalogue, &schema.automation)?;
         catalogue.settle_defaults()?;
         Ok(catalogue)
     }
 
     pub(crate) fn object(&self, name: &str) -> Option<&Object> {
+        self.any_object(name).filter(|object| self.shows(object))
+    }
+
+    /// Also one that is seen only by the other API.
+    pub(crate) fn any_object(&self, name: &str) -> Option<&Object> {
         let index = self.by_name.get(&name.to_ascii_lowercase())?;
         self.objects.get(usize::from(*index))
+    }
+
+    /// Whether an object is seen through the API this catalogue is for.
+    pub(crate) fn shows(&self, object: &Object) -> bool {
+        object.door == Door::Both || (object.door == Door::Tooling) == self.tooling
+    }
+
+    /// The same objects as the tooling API sees them.
+    pub(crate) fn for_tooling(&self) -> Self {
+        Self {
+            tooling: true,
+            ..self.clone()
+        }
+    }
+
+    /// The record that tells of an object, by the object's name or its durable id.
+    pub(crate) fn entity(&self, name: &str) -> Option<RecordId> {
+        let definitions = self.any_object("EntityDefinition")?;
+        let named = self.any_object(name).map(|o| o.index);
+        let custom = || {
+            let id = parse_id(name).filter(|id| id.prefix == *b"01I")?;
+            u16::try_from(id.serial?.checked_sub(1)?).ok()
+        };
+        let index = named.or_else(custom)?;
+        self.objects.get(usize::from(index)).map(|_| RecordId {
+            object: definitions.index,
+            serial: u32::from(index) + 1,
+        })
     }
 
     pub(crate) fn at(&self, object: u16) -> &Object {
@@ -242,6 +295,14 @@ impl Catalogue {
             self.objects[usize::from(parent)]
                 .children
                 .push((child, field));
+        }
+        let named: Vec<_> = self
+            .objects
+            .iter()
+            .map(|object| relationships(&self.objects, &object.children))
+            .collect();
+        for (object, named) in self.objects.iter_mut().zip(named) {
+            object.child_relationships = named;
         }
     }
 

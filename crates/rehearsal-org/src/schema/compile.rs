@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::catalogue::{Field, Home, Object};
-use super::{FieldKind, FieldSchema, ObjectSchema, RecordTypeSchema, labels, system};
+use super::{FieldKind, FieldSchema, ObjectSchema, RecordTypeSchema, labels, numbering, system};
 use crate::error::Error;
 use crate::ids::RecordId;
 
@@ -41,7 +41,7 @@ pub(super) fn object(
         }
     }
     let mut by_relationship = HashMap::new();
-    let mut indexed = Vec::new();
+    let mut keys = 0;
     let mut fields = Vec::with_capacity(schemas.len());
     for (position, schema) in schemas.into_iter().enumerate() {
         let schema = settle(object, schema)?;
@@ -66,8 +66,8 @@ pub(super) fn object(
         }
         let home = home(&schema, &by_name);
         let index = (schema.external_id || schema.unique || schema.id_lookup).then(|| {
-            indexed.push(position as u16);
-            (indexed.len() - 1) as u16
+            keys += 1;
+            keys - 1
         });
         fields.push(Field {
             label: schema
@@ -82,6 +82,7 @@ pub(super) fn object(
         });
     }
     name_compounds(&mut fields);
+    let numbered = numbering::compile(&fields, object.name.ends_with("__c"));
     let label = object
         .label
         .clone()
@@ -94,13 +95,17 @@ pub(super) fn object(
         prefix: prefix(object)?,
         custom: object.name.ends_with("__c"),
         writable: object.writable,
+        deletable: object.writable && object.deletable,
+        numbered,
+        rules: Vec::new(),
+        door: object.door,
         fields,
         by_name,
         by_relationship,
-        indexed,
         defaults: Vec::new(),
         record_types,
         children: Vec::new(),
+        child_relationships: Vec::new(),
     })
 }
 
@@ -167,6 +172,14 @@ fn settle(object: &ObjectSchema, mut field: FieldSchema) -> Result<FieldSchema, 
     if field.name.is_empty() || !field.name.chars().all(valid) {
         return wrong("a field's name is made of letters, digits and _");
     }
+    if let Some(form) = &field.auto_number {
+        if field.kind != K::String || numbering::split(form).is_none() {
+            return wrong("an auto number is a string of a form such as INV-{0000}");
+        }
+        field.createable = false;
+        field.updateable = false;
+        field.length = field.length.max(30);
+    }
     match field.kind {
         K::Double | K::Currency | K::Percent
             if field.precision > 18 || field.scale > field.precision.max(1) =>
@@ -196,6 +209,7 @@ fn settle(object: &ObjectSchema, mut field: FieldSchema) -> Result<FieldSchema, 
             K::Phone => 40,
             K::Email => 80,
             K::Url | K::Picklist => 255,
+            K::Multipicklist => 4099,
             _ => 0,
         };
     }

@@ -1,11 +1,15 @@
 //! The objects of the default schema: the standard ones with their usual fields, and the custom fields that
 //! migrations of customer data add to them.
 
-use super::FieldKind::{Boolean, Date, Datetime, Email, Int, Percent, Phone, Url};
-use super::{FieldSchema as F, ObjectSchema, OnDelete};
+use super::FieldKind::{Boolean, Date, Email, Int, Percent, Phone, Url};
+use super::service::queue_owner;
+use super::{FieldSchema as F, ObjectSchema, OnDelete, sales, service};
 
 pub(super) fn objects() -> Vec<ObjectSchema> {
-    vec![account(), contact(), opportunity(), lead(), task()]
+    let mut all = vec![account(), contact(), opportunity(), lead()];
+    all.extend(service::objects());
+    all.extend(sales::objects());
+    all
 }
 
 /// Street, city, state, postal code and country, with the lengths the platform gives them.
@@ -21,7 +25,7 @@ fn address(prefix: &str) -> Vec<F> {
 }
 
 /// What a migration marks its records with.
-fn migration() -> Vec<F> {
+pub(super) fn migration() -> Vec<F> {
     vec![
         F::external_id("External_Id__c"),
         F::external_id("Legacy_Key__c"),
@@ -152,6 +156,8 @@ fn opportunity() -> ObjectSchema {
             F::double("TotalOpportunityQuantity", 18, 2),
             F::picklist("Type", &["Existing Business", "New Business"]),
             F::string("NextStep", 255),
+            F::reference("Pricebook2Id", "Pricebook2", &["Pricebook2"]),
+            F::reference("CampaignId", "Campaign", &["Campaign"]),
             F::picklist("LeadSource", LEAD_SOURCES),
             F::new("IsPrivate", Boolean),
             F::textarea("Description", 32_000),
@@ -191,34 +197,13 @@ fn lead() -> ObjectSchema {
             },
             F::picklist("Industry", INDUSTRIES),
             F::new("NumberOfEmployees", Int),
+            F::currency("AnnualRevenue", 18, 0),
+            F::picklist("Rating", &["Hot", "Warm", "Cold"]),
+            F::new("HasOptedOutOfEmail", Boolean),
+            F::new("DoNotCall", Boolean),
+            F::new("IsConverted", Boolean).read_only(),
             F::textarea("Description", 32_000),
-        ])
-        .with(migration())
-}
-
-fn task() -> ObjectSchema {
-    ObjectSchema::new("Task", "00T")
-        .with([
-            F::reference("WhoId", "Who", &["Contact", "Lead"]),
-            F::reference("WhatId", "What", &["Account", "Opportunity"])
-                .on_delete(OnDelete::Cascade),
-            F::string("Subject", 255),
-            F::new("ActivityDate", Date),
-            F {
-                default: Some("Not Started".to_owned()),
-                ..F::picklist(
-                    "Status",
-                    &["Not Started", "In Progress", "Completed", "Deferred"],
-                )
-                .required()
-            },
-            F {
-                default: Some("Normal".to_owned()),
-                ..F::picklist("Priority", &["High", "Normal", "Low"]).required()
-            },
-            F::new("IsReminderSet", Boolean),
-            F::new("ReminderDateTime", Datetime),
-            F::textarea("Description", 32_000),
+            queue_owner(),
         ])
         .with(migration())
 }

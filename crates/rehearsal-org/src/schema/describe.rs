@@ -9,6 +9,7 @@ pub(crate) fn describe_global(catalogue: &Catalogue, version: &str) -> Json {
     let objects: Vec<Json> = catalogue
         .objects
         .iter()
+        .filter(|o| catalogue.shows(o))
         .map(|o| entry(o, version))
         .collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
@@ -26,7 +27,7 @@ pub(crate) fn entry(object: &Object, version: &str) -> Json {
         "custom": object.custom,
         "customSetting": false,
         "deepCloneable": false,
-        "deletable": writable,
+        "deletable": object.deletable,
         "deprecatedAndHidden": false,
         "feedEnabled": false,
         "hasSubtypes": false,
@@ -67,7 +68,11 @@ pub(crate) fn describe(catalogue: &Catalogue, object: &Object, version: &str) ->
     let children: Vec<Json> = object
         .children
         .iter()
-        .map(|(o, f)| child(catalogue, *o, *f))
+        .map(|(o, f)| {
+            let named = &object.child_relationships;
+            let named = named.iter().find(|c| (c.object, c.field) == (*o, *f));
+            child(catalogue, *o, *f, named.map(|c| c.name.as_str()))
+        })
         .collect();
     let mut whole = entry(object, version);
     let more = json!({
@@ -95,7 +100,7 @@ pub(crate) fn describe(catalogue: &Catalogue, object: &Object, version: &str) ->
     whole
 }
 
-fn child(catalogue: &Catalogue, object: u16, field: u16) -> Json {
+fn child(catalogue: &Catalogue, object: u16, field: u16, name: Option<&str>) -> Json {
     let object = catalogue.at(object);
     let field = object.at(field);
     json!({
@@ -105,8 +110,7 @@ fn child(catalogue: &Catalogue, object: u16, field: u16) -> Json {
         "field": field.name(),
         "junctionIdListNames": [],
         "junctionReferenceTo": [],
-        // Child subqueries are not answered, so that none is named.
-        "relationshipName": null,
+        "relationshipName": name,
         "restrictedDelete": field.schema.on_delete == OnDelete::Restrict,
     })
 }
@@ -147,14 +151,15 @@ fn soap_type(kind: FieldKind) -> &'static str {
         K::Date => "xsd:date",
         K::Datetime => "xsd:dateTime",
         K::Address => "urn:address",
-        K::String | K::Textarea | K::Picklist | K::Phone | K::Email | K::Url => "xsd:string",
+        K::String | K::Textarea | K::Picklist | K::Multipicklist | K::Phone | K::Email | K::Url => {
+            "xsd:string"
+        }
     }
 }
 
 /// What no field here is or has, but clients look for.
-const NEVER: [&str; 14] = [
+const NEVER: [&str; 13] = [
     "aiPredictionField",
-    "autoNumber",
     "calculated",
     "cascadeDelete",
     "dependentPicklist",
@@ -179,6 +184,17 @@ const NOTHING: [&str; 9] = [
     "referenceTargetField",
     "relationshipOrder",
 ];
+
+/// Whether a field is what a record is called by: `Name`, or the number or subject of objects without one.
+fn names(object: &Object, field: &Field) -> bool {
+    match object.field("Name") {
+        Some(_) => field.name() == "Name",
+        None => {
+            let activity = matches!(object.name.as_str(), "Task" | "Event");
+            field.schema.auto_number.is_some() || activity && field.name() == "Subject"
+        }
+    }
+}
 
 fn field(catalogue: &Catalogue, object: &Object, field: &Field) -> Json {
     use FieldKind as K;
@@ -221,6 +237,7 @@ fn field(catalogue: &Catalogue, object: &Object, field: &Field) -> Json {
     }
     let more = json!({
         "aggregatable": searchable && kind != K::Boolean,
+        "autoNumber": schema.auto_number.is_some(),
         "byteLength": if text { schema.length * 3 } else { schema.length },
         "caseSensitive": schema.case_sensitive,
         "compoundFieldName": field.compound,
@@ -232,12 +249,12 @@ fn field(catalogue: &Catalogue, object: &Object, field: &Field) -> Json {
         "externalId": schema.external_id,
         "extraTypeInfo": if kind == K::Textarea { json!("plaintextarea") } else { Json::Null },
         "filterable": searchable,
-        "groupable": searchable && !number && kind != K::Datetime,
+        "groupable": searchable && !number && !matches!(kind, K::Datetime | K::Multipicklist),
         "idLookup": is_id || schema.external_id || schema.id_lookup,
         "label": field.label,
         "length": schema.length,
         "name": field.name(),
-        "nameField": field.name() == "Name",
+        "nameField": names(object, field),
         "namePointing": field.references.len() > 1,
         "nillable": field.nillable(),
         "permissionable": field.nillable() && schema.createable,

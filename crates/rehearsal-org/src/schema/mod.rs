@@ -1,18 +1,28 @@
 //! The schema an org is started with: objects, fields, record types, as plain data that Rust code builds or JSON
 //! holds. [`Schema::standard`] is the default; `catalogue` is its compiled form.
 
+pub(crate) mod automation;
 pub(crate) mod catalogue;
+pub(crate) mod children;
 mod compile;
 mod crm;
 pub(crate) mod describe;
+mod file;
 mod labels;
+pub(crate) mod numbering;
+mod people;
+mod rules;
+mod sales;
+mod service;
 mod system;
+pub(crate) mod tooling;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use automation::Automation;
 
-/// Everything an org knows of. `User`, `Organization` and `RecordType` are added where they are missing, and
+/// Everything an org knows of. Users, groups, `Organization` and `RecordType` are added where they are missing, and
 /// every object gets its system fields (`Id`, `IsDeleted`, `CreatedDate`, …, `OwnerId` where owned,
 /// `RecordTypeId` where it has record types, `Name` and addresses made of their parts).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +30,18 @@ use crate::error::Error;
 pub struct Schema {
     /// The objects, in the order describe lists them.
     pub objects: Vec<ObjectSchema>,
+    /// The rules set up on them.
+    #[serde(default, skip_serializing_if = "Automation::is_empty")]
+    pub automation: Automation,
+}
+
+/// Through which API an object is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Door {
+    #[default]
+    Data,
+    Tooling,
+    Both,
 }
 
 /// One object, such as `Account` or `Invoice__c`.
@@ -36,9 +58,14 @@ pub struct ObjectSchema {
     /// Whether records may be written by API.
     #[serde(default = "yes")]
     pub writable: bool,
+    /// Whether records may be deleted by API; users never are.
+    #[serde(default = "yes")]
+    pub deletable: bool,
     /// Whether records have an `OwnerId`.
     #[serde(default = "yes")]
     pub owned: bool,
+    #[serde(skip)]
+    pub(crate) door: Door,
     /// Its fields, without the system's.
     pub fields: Vec<FieldSchema>,
     /// Its record types besides Master.
@@ -71,6 +98,8 @@ pub enum FieldKind {
     Textarea,
     /// One of a set of values, any text where not restricted.
     Picklist,
+    /// Several values of a set, joined by semicolons.
+    Multipicklist,
     /// Telephone number, free text.
     Phone,
     /// Email address, checked.
@@ -150,6 +179,9 @@ pub struct FieldSchema {
     /// The name of a reference in paths and columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relationship: Option<String>,
+    /// For a reference: the name of its records in queries on the parent; the plural of its object when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child_relationship: Option<String>,
     /// For a reference: what deleting the parent does.
     #[serde(default)]
     pub on_delete: OnDelete,
@@ -162,6 +194,9 @@ pub struct FieldSchema {
     /// Value of a record created without one, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// For text that the org numbers by itself: the form, such as `{00000000}` or `INV-{0000}`. It is not writable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_number: Option<String>,
     /// Whether it may be set when a record is created.
     #[serde(default = "yes")]
     pub createable: bool,
@@ -181,10 +216,11 @@ impl Default for Schema {
 }
 
 impl Schema {
-    /// Account, Contact, Opportunity, Lead and Task with their usual fields and those that migrations add.
+    /// The objects of sales and service with their usual fields and those that migrations add.
     pub fn standard() -> Self {
         Self {
             objects: crm::objects(),
+            automation: Automation::default(),
         }
     }
 
@@ -212,7 +248,9 @@ impl ObjectSchema {
             label: None,
             key_prefix: key_prefix.to_owned(),
             writable: true,
+            deletable: true,
             owned: true,
+            door: Door::Data,
             fields: Vec::new(),
             record_types: Vec::new(),
         }
@@ -253,10 +291,12 @@ impl FieldSchema {
             id_lookup: false,
             reference_to: Vec::new(),
             relationship: None,
+            child_relationship: None,
             on_delete: OnDelete::Clear,
             picklist: Vec::new(),
             restricted: false,
             default: None,
+            auto_number: None,
             createable: true,
             updateable: true,
         }
@@ -343,11 +383,25 @@ impl FieldSchema {
         self
     }
 
+    /// Asked for by this name in queries on the parent.
+    #[must_use]
+    pub fn children(mut self, name: &str) -> Self {
+        self.child_relationship = Some(name.to_owned());
+        self
+    }
+
     /// With this rule for when the parent is deleted.
     #[must_use]
     pub fn on_delete(mut self, rule: OnDelete) -> Self {
         self.on_delete = rule;
         self
+    }
+
+    /// Numbered by the org, in this form.
+    #[must_use]
+    pub fn numbered(mut self, form: &str) -> Self {
+        self.auto_number = Some(form.to_owned());
+        self.read_only()
     }
 
     /// Not writable by API.

@@ -1,8 +1,8 @@
-//! What every org has whatever its schema: the objects `User`, `Organization` and `RecordType`, and the system
-//! fields of each object.
+//! What every org has whatever its schema: people, `Organization` and `RecordType`, and the system fields of each
+//! object.
 
-use super::FieldKind::{Address, Boolean, Datetime, Email, Id, Picklist};
-use super::{FieldSchema as F, ObjectSchema};
+use super::FieldKind::{Address, Boolean, Datetime, Id, Picklist};
+use super::{FieldSchema as F, ObjectSchema, people, tooling};
 
 /// Objects added to a schema that lacks them.
 pub(super) fn objects() -> Vec<ObjectSchema> {
@@ -11,18 +11,9 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
         object.owned = false;
         object
     };
-    let mut username = F::string("Username", 80).required().id_lookup();
-    username.unique = true;
-    vec![
-        read_only(ObjectSchema::new("User", "005").with([
-            username,
-            F::string("LastName", 80).required(),
-            F::string("FirstName", 40),
-            F::new("Email", Email).required(),
-            F::string("Alias", 8),
-            F::new("IsActive", Boolean),
-            F::string("UserType", 40),
-        ])),
+    let mut all = people::objects();
+    all.extend(tooling::objects());
+    all.extend([
         read_only(ObjectSchema::new("Organization", "00D").with([
             F::string("Name", 80).required(),
             F::string("OrganizationType", 40),
@@ -38,7 +29,8 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
             F::new("IsActive", Boolean),
             F::string("Description", 255),
         ])),
-    ]
+    ]);
+    all
 }
 
 /// Fields before those of the schema.

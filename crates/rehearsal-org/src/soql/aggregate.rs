@@ -1,23 +1,29 @@
-//! GROUP BY and aggregate functions: one pass over the records, sums exact.
+//! GROUP BY and aggregate functions: one pass over the records, two where groups are very many; sums exact.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::io;
+
+use serde_json::{Value as Json, json};
 
 use super::QueryError;
 use super::ast::{Expression, Function, Name, Query};
 use super::filter::{LeftType, Scope, Test, Values, compile};
+use super::matching::Matching;
+use super::metadata::{of_field, plain};
+use super::order::Sorter;
 use super::path::Path;
-use super::plan::{Names, left_type, no_function, refuse, searchable};
-use super::run::ordering;
+use super::plan::{Names, OfRecord, left_type, no_function, refuse, searchable};
+use super::run::{ordering, unsorted};
 use super::scalar::Scalar;
-use crate::ids::RecordId;
+use super::tally::{Marks, Tally};
 use crate::schema::FieldKind;
 use crate::schema::catalogue::{Catalogue, Field};
-use crate::store::Store;
-use crate::values::decimal::{self, Decimal};
 
 /// The most groups one reply can hold, since aggregates have no pages.
 const MOST: usize = 2000;
+/// The most groups that are held at a time.
+const AT_ONCE: usize = 100_000;
 
 pub(super) struct Grouping {
     keys: Vec<Path>,
@@ -27,6 +33,7 @@ pub(super) struct Grouping {
     select: Vec<(String, Column)>,
     having: Option<Test<Column>>,
     order: Vec<(Column, bool, bool)>,
+    marks: Marks,
 }
 
 /// A column of a group.
@@ -107,35 +114,57 @@ impl Grouping {
             select,
             having,
             order,
+            marks: Marks::default(),
         })
+    }
+
+    /// What is asked of each record.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.keys
+            .iter()
+            .chain(self.aggregates.iter().map(|(_, path)| path))
+    }
+
+    /// What is selected, for who asks about columns alone.
+    pub(super) fn columns(&self, catalogue: &Catalogue) -> Vec<Json> {
+        let each = self.select.iter();
+        each.map(|(name, column)| match column {
+            Column::Key(key) => of_field(name, self.keys[*key].field(catalogue)),
+            Column::Aggregate(place) => {
+                let (function, path) = &self.aggregates[*place];
+                let field = path.field(catalogue).name();
+                let mut column = plain(name, true);
+                column["displayName"] = json!(format!("{}({field})", function.name()));
+                column
+            }
+        })
+        .collect()
     }
 
     /// The number of groups and their JSON.
     pub(super) fn run(
         &self,
         catalogue: &Catalogue,
-        store: &Store,
-        ids: &[RecordId],
+        matching: &Matching<'_>,
         offset: usize,
         limit: usize,
     ) -> Result<(usize, String), QueryError> {
-        let mut groups = self.collect(catalogue, store, ids);
-        if let Some(having) = &self.having {
-            groups.retain(|group| having.holds(group));
-        }
-        groups.sort_by(|a, b| {
-            let each = self.order.iter();
-            each.map(|(column, descending, nulls_last)| {
-                ordering(
-                    &a.value(*column),
-                    &b.value(*column),
-                    *descending,
-                    *nulls_last,
-                )
-            })
-            .find(|o| o.is_ne())
-            .unwrap_or(Ordering::Equal)
-        });
+        self.run_with(catalogue, matching, offset, limit, AT_ONCE)
+    }
+
+    pub(super) fn run_with(
+        &self,
+        catalogue: &Catalogue,
+        matching: &Matching<'_>,
+        offset: usize,
+        limit: usize,
+        at_once: usize,
+    ) -> Result<(usize, String), QueryError> {
+        // One more than fits shows that there are too many.
+        let most = offset.saturating_add(limit.min(MOST + 1));
+        let mut groups = self
+            .collect(catalogue, matching, most, at_once)
+            .map_err(unsorted)?;
         groups.drain(..offset.min(groups.len()));
         groups.truncate(limit);
         if groups.len() > MOST {
@@ -161,36 +190,133 @@ impl Grouping {
         Ok((groups.len(), json))
     }
 
-    fn collect(&self, catalogue: &Catalogue, store: &Store, ids: &[RecordId]) -> Vec<Group> {
+    /// The first `most` groups that pass, in order.
+    fn collect(
+        &self,
+        catalogue: &Catalogue,
+        matching: &Matching<'_>,
+        most: usize,
+        at_once: usize,
+    ) -> io::Result<Vec<Group>> {
+        let mut groups = match self.all_at_once(catalogue, matching, at_once) {
+            Some(groups) => groups,
+            None => self.one_by_one(catalogue, matching, most)?,
+        };
+        self.sort(&mut groups);
+        groups.truncate(most);
+        Ok(groups)
+    }
+
+    /// The groups that pass; `None` if there are too many to be held.
+    fn all_at_once(
+        &self,
+        catalogue: &Catalogue,
+        matching: &Matching<'_>,
+        at_once: usize,
+    ) -> Option<Vec<Group>> {
         let mut groups: Vec<Group> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut places: HashMap<u128, usize> = HashMap::new();
+        let mut key = String::new();
         if self.keys.is_empty() {
             // Without GROUP BY there is one group, of no records perhaps.
             groups.push(self.start(Vec::new()));
-            places.insert(String::new(), 0);
+            places.insert(self.marks.of(&key), 0);
         }
+        matching.each(&mut |record| {
+            let mark = self.mark(catalogue, record, &mut key);
+            let place = *places.entry(mark).or_insert_with(|| {
+                groups.push(self.start_with(record));
+                groups.len() - 1
+            });
+            self.tally(catalogue, record, &mut groups[place]);
+            groups.len() <= at_once
+        });
+        if groups.len() > at_once {
+            return None;
+        }
+        if let Some(having) = &self.having {
+            groups.retain(|group| having.holds(group));
+        }
+        Some(groups)
+    }
+
+    /// The groups that pass, of which about `most` are held: the records are gone through group by group.
+    fn one_by_one(
+        &self,
+        catalogue: &Catalogue,
+        matching: &Matching<'_>,
+        most: usize,
+    ) -> io::Result<Vec<Group>> {
+        let mut sorter = Sorter::new(&[], usize::MAX);
         let mut key = String::new();
-        for id in ids {
-            key.clear();
-            let value = |path: &Path| {
-                Scalar::of(path.field(catalogue), &path.value(catalogue, store, *id)).into_owned()
-            };
-            for path in &self.keys {
-                value(path).write_key(catalogue, &mut key);
+        matching.each(&mut |record| {
+            let mark = self.mark(catalogue, record, &mut key);
+            sorter.push(mark.to_be_bytes().to_vec(), record.id.serial)
+        });
+        let mut kept = Vec::new();
+        let mut keep = |group: Group| {
+            if self
+                .having
+                .as_ref()
+                .is_none_or(|having| having.holds(&group))
+            {
+                kept.push(group);
             }
-            let place = match places.get(&key) {
-                Some(place) => *place,
-                None => {
-                    groups.push(self.start(self.keys.iter().map(value).collect()));
-                    places.insert(key.clone(), groups.len() - 1);
-                    groups.len() - 1
+            if kept.len() > most.saturating_mul(2).saturating_add(MOST) {
+                self.sort(&mut kept);
+                kept.truncate(most);
+            }
+        };
+        let mut current: Option<(u128, Group)> = None;
+        for id in matching.sorted(sorter)? {
+            matching.one(id, &mut |record| {
+                let mark = self.mark(catalogue, record, &mut key);
+                if let Some((_, group)) = current.take_if(|(of, _)| *of != mark) {
+                    keep(group);
                 }
-            };
-            for ((_, path), tally) in self.aggregates.iter().zip(&mut groups[place].tallies) {
-                tally.add(catalogue, value(path));
-            }
+                let (_, group) = current.get_or_insert_with(|| (mark, self.start_with(record)));
+                self.tally(catalogue, record, group);
+            });
         }
-        groups
+        if let Some((_, group)) = current {
+            keep(group);
+        }
+        Ok(kept)
+    }
+
+    /// What tells a record's group from others.
+    fn mark(&self, catalogue: &Catalogue, record: &OfRecord<'_>, key: &mut String) -> u128 {
+        key.clear();
+        for path in &self.keys {
+            record.look(path, |value| value.write_key(catalogue, key));
+        }
+        self.marks.of(key)
+    }
+
+    fn tally(&self, catalogue: &Catalogue, record: &OfRecord<'_>, group: &mut Group) {
+        for ((_, path), tally) in self.aggregates.iter().zip(&mut group.tallies) {
+            record.look(path, |value| tally.add(catalogue, value, &self.marks));
+        }
+    }
+
+    fn start_with(&self, record: &OfRecord<'_>) -> Group {
+        self.start(self.keys.iter().map(|path| record.scalar(path)).collect())
+    }
+
+    fn sort(&self, groups: &mut [Group]) {
+        groups.sort_by(|a, b| {
+            let each = self.order.iter();
+            each.map(|(column, descending, nulls_last)| {
+                ordering(
+                    &a.value(*column),
+                    &b.value(*column),
+                    *descending,
+                    *nulls_last,
+                )
+            })
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal)
+        });
     }
 
     fn start(&self, keys: Vec<Scalar<'static>>) -> Group {
@@ -306,92 +432,5 @@ impl Group {
 impl Values<Column> for Group {
     fn with(&self, left: &Column, check: &dyn Fn(&Scalar<'_>) -> bool) -> bool {
         check(&self.value(*left))
-    }
-}
-
-enum Tally {
-    Count(i128),
-    Distinct(HashSet<String>),
-    Sum {
-        sum: Option<(Decimal, bool)>,
-    },
-    Average {
-        sum: Decimal,
-        count: i128,
-    },
-    Extreme {
-        best: Scalar<'static>,
-        wanted: Ordering,
-    },
-}
-
-const ZERO: Decimal = Decimal {
-    digits: 0,
-    scale: 0,
-};
-
-impl Tally {
-    fn start(function: Function) -> Self {
-        let extreme = |wanted| Self::Extreme {
-            best: Scalar::Null,
-            wanted,
-        };
-        match function {
-            Function::Count => Self::Count(0),
-            Function::CountDistinct => Self::Distinct(HashSet::new()),
-            Function::Sum => Self::Sum { sum: None },
-            Function::Avg => Self::Average {
-                sum: ZERO,
-                count: 0,
-            },
-            Function::Min => extreme(Ordering::Less),
-            Function::Max => extreme(Ordering::Greater),
-        }
-    }
-
-    fn add(&mut self, catalogue: &Catalogue, value: Scalar<'static>) {
-        if value.is_null() {
-            return;
-        }
-        match (self, value) {
-            (Self::Count(count), _) => *count += 1,
-            (Self::Distinct(seen), value) => {
-                let mut key = String::new();
-                value.write_key(catalogue, &mut key);
-                seen.insert(key);
-            }
-            // One field has one scale, so that digits add up as they are.
-            (Self::Sum { sum }, Scalar::Number(number, whole)) => {
-                let before = sum.map_or(0, |(sum, _)| sum.digits);
-                let digits = before.saturating_add(number.digits);
-                *sum = Some((Decimal { digits, ..number }, whole));
-            }
-            (Self::Average { sum, count }, Scalar::Number(number, _)) => {
-                let digits = sum.digits.saturating_add(number.digits);
-                *sum = Decimal { digits, ..number };
-                *count += 1;
-            }
-            (Self::Extreme { best, wanted }, value) => {
-                if best.is_null() || value.compare(best) == *wanted {
-                    *best = value;
-                }
-            }
-            (Self::Sum { .. } | Self::Average { .. }, _) => {}
-        }
-    }
-
-    fn value(&self) -> Scalar<'_> {
-        let whole = |digits| Scalar::Number(Decimal { digits, scale: 0 }, true);
-        match self {
-            Self::Count(count) => whole(*count),
-            Self::Distinct(seen) => whole(seen.len() as i128),
-            Self::Sum { sum: None } => Scalar::Null,
-            Self::Sum {
-                sum: Some((sum, is_whole)),
-            } => Scalar::Number(*sum, *is_whole),
-            Self::Average { count: 0, .. } => Scalar::Null,
-            Self::Average { sum, count } => Scalar::Double(decimal::to_f64(*sum) / *count as f64),
-            Self::Extreme { best, .. } => best.clone(),
-        }
     }
 }

@@ -10,6 +10,10 @@ pub(super) struct Name {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Query {
     pub(super) select: Vec<Item>,
+    /// `FIELDS(…)`, each with the number of items before it.
+    pub(super) fields: Vec<Fields>,
+    /// Inner queries of the select list, each with the number of items before it.
+    pub(super) children: Vec<(usize, Query)>,
     /// `SELECT COUNT()`.
     pub(super) count_only: bool,
     pub(super) from: Name,
@@ -20,6 +24,21 @@ pub(super) struct Query {
     pub(super) order_by: Vec<Order>,
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
+}
+
+/// A group of fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fields {
+    pub(super) place: usize,
+    pub(super) at: usize,
+    pub(super) group: FieldGroup,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FieldGroup {
+    All,
+    Standard,
+    Custom,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +61,19 @@ pub(super) enum Function {
     Avg,
     Min,
     Max,
+}
+
+impl Function {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::CountDistinct => "count_distinct",
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

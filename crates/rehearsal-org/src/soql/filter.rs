@@ -154,6 +154,11 @@ impl Set {
         self.others.is_empty() && self.ids.is_empty()
     }
 
+    /// Whether an index on references could give all members.
+    pub(super) fn only_ids(&self) -> bool {
+        self.others.is_empty() && self.texts.is_empty()
+    }
+
     fn holds(&self, value: &Scalar<'_>) -> bool {
         match value {
             Scalar::Text(text) if self.exact => self.texts.contains(text.as_ref()),
@@ -197,6 +202,9 @@ fn operand(
         (K::Id | K::Reference, LiteralValue::Text(text)) => match catalogue.read_id(text) {
             Ok(id) => Operand::Id(Some(id)),
             Err(true) => Operand::Id(None),
+            Err(false) if left.name.ends_with("EntityDefinitionId") => {
+                Operand::Id(catalogue.entity(text))
+            }
             Err(false) => {
                 let text = format!("invalid ID field: {text}");
                 return Err(QueryError::new("INVALID_QUERY_FILTER_OPERATOR", text).at(literal.at));
@@ -228,7 +236,7 @@ fn pattern(left: &LeftType, literal: &Literal) -> Result<Vec<Like>, QueryError> 
     use FieldKind as K;
     let text_field = matches!(
         left.kind,
-        K::String | K::Textarea | K::Picklist | K::Phone | K::Email | K::Url
+        K::String | K::Textarea | K::Picklist | K::Multipicklist | K::Phone | K::Email | K::Url
     );
     let LiteralValue::Text(text) = &literal.value else {
         return Err(QueryError::new(
@@ -270,6 +278,15 @@ pub(super) trait Values<L> {
 }
 
 impl<L> Test<L> {
+    /// Shows all left sides.
+    pub(super) fn lefts(&self, show: &mut dyn FnMut(&L)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|p| p.lefts(show)),
+            Self::Not(inner) => inner.lefts(show),
+            Self::Compare(left, ..) | Self::Like(left, _) | Self::In(left, ..) => show(left),
+        }
+    }
+
     pub(super) fn holds(&self, values: &dyn Values<L>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|p| p.holds(values)),

@@ -31,32 +31,81 @@ pub(super) fn word(text: &str) -> Option<LiteralValue> {
     })
 }
 
+/// A stretch of the calendar. Fiscal years are those of the calendar here.
+#[derive(Clone, Copy)]
+enum Unit {
+    Week,
+    /// So many months, beginning with the year.
+    Months(i32),
+}
+
+fn unit(name: &str) -> Option<Unit> {
+    Some(match name.strip_suffix('S').unwrap_or(name) {
+        "WEEK" => Unit::Week,
+        "MONTH" => Unit::Months(1),
+        "QUARTER" | "FISCAL_QUARTER" => Unit::Months(3),
+        "YEAR" | "FISCAL_YEAR" => Unit::Months(12),
+        _ => return None,
+    })
+}
+
+/// The first day of the unit that is `away` from the one around today. Weeks begin on Sunday.
+fn start(unit: Unit, today: i32, away: i32) -> Option<i32> {
+    let date = NaiveDate::from_num_days_from_ce_opt(today + EPOCH)?;
+    match unit {
+        Unit::Week => {
+            let since_sunday = date.weekday().num_days_from_sunday() as i32;
+            Some(today - since_sunday + away * 7)
+        }
+        Unit::Months(length) => {
+            let month = date.year() * 12 + date.month0() as i32;
+            let first = (month.div_euclid(length) + away) * length;
+            let (year, month) = (first.div_euclid(12), first.rem_euclid(12) as u32 + 1);
+            let first = NaiveDate::from_ymd_opt(year, month, 1)?;
+            Some(first.num_days_from_ce() - EPOCH)
+        }
+    }
+}
+
 fn days(word: &str, today: i32) -> Option<LiteralValue> {
     let span = |from, to| Some(LiteralValue::Days(from, to));
+    let units = |unit, from, to| span(start(unit, today, from)?, start(unit, today, to)?);
     if let Some((name, count)) = word.split_once(':') {
-        let count: i32 = count.parse().ok().filter(|n| (1..=100_000).contains(n))?;
-        return match name {
-            "LAST_N_DAYS" => span(today - count, today + 1),
-            "NEXT_N_DAYS" => span(today + 1, today + 1 + count),
-            "N_DAYS_AGO" => span(today - count, today - count + 1),
-            _ => None,
+        let n: i32 = count.parse().ok().filter(|n| (1..=100_000).contains(n))?;
+        if let Some(name) = name.strip_prefix("LAST_N_") {
+            return match name {
+                "DAYS" => span(today - n, today + 1),
+                name => units(unit(name)?, -n, 0),
+            };
+        }
+        if let Some(name) = name.strip_prefix("NEXT_N_") {
+            return match name {
+                "DAYS" => span(today + 1, today + 1 + n),
+                name => units(unit(name)?, 1, n + 1),
+            };
+        }
+        return match name.strip_prefix("N_")?.strip_suffix("_AGO")? {
+            "DAYS" => span(today - n, today - n + 1),
+            name => units(unit(name)?, -n, 1 - n),
         };
     }
-    let date = NaiveDate::from_num_days_from_ce_opt(today + EPOCH)?;
-    let first =
-        |year, month| Some(NaiveDate::from_ymd_opt(year, month, 1)?.num_days_from_ce() - EPOCH);
-    let (year, month) = (date.year(), date.month());
     match word {
         "TODAY" => span(today, today + 1),
         "YESTERDAY" => span(today - 1, today),
         "TOMORROW" => span(today + 1, today + 2),
-        "THIS_YEAR" => span(first(year, 1)?, first(year + 1, 1)?),
-        "LAST_YEAR" => span(first(year - 1, 1)?, first(year, 1)?),
-        "THIS_MONTH" => span(
-            first(year, month)?,
-            first(year + i32::from(month == 12), month % 12 + 1)?,
-        ),
-        _ => None,
+        "LAST_90_DAYS" => span(today - 90, today + 1),
+        "NEXT_90_DAYS" => span(today + 1, today + 91),
+        _ => {
+            let (which, name) = word.split_once('_')?;
+            let away = match which {
+                "LAST" => -1,
+                "THIS" => 0,
+                "NEXT" => 1,
+                _ => return None,
+            };
+            let whole = (!name.ends_with('S')).then(|| unit(name)).flatten()?;
+            units(whole, away, away + 1)
+        }
     }
 }
 
@@ -80,7 +129,35 @@ mod tests {
             days("THIS_YEAR", today),
             Some(LiteralValue::Days(day("2024-01-01"), day("2025-01-01")))
         );
-        assert_eq!(days("LAST_N_DAYS:0", today), None);
+        // A Sunday, in the last quarter.
+        for (word, from, to) in [
+            ("THIS_WEEK", "2024-12-15", "2024-12-22"),
+            ("LAST_WEEK", "2024-12-08", "2024-12-15"),
+            ("LAST_N_WEEKS:2", "2024-12-01", "2024-12-15"),
+            ("LAST_MONTH", "2024-11-01", "2024-12-01"),
+            ("NEXT_MONTH", "2025-01-01", "2025-02-01"),
+            ("NEXT_N_MONTHS:2", "2025-01-01", "2025-03-01"),
+            ("N_MONTHS_AGO:12", "2023-12-01", "2024-01-01"),
+            ("THIS_QUARTER", "2024-10-01", "2025-01-01"),
+            ("LAST_N_QUARTERS:3", "2024-01-01", "2024-10-01"),
+            ("NEXT_FISCAL_QUARTER", "2025-01-01", "2025-04-01"),
+            ("LAST_N_YEARS:2", "2022-01-01", "2024-01-01"),
+            ("NEXT_YEAR", "2025-01-01", "2026-01-01"),
+            ("LAST_90_DAYS", "2024-09-16", "2024-12-16"),
+            ("N_DAYS_AGO:1", "2024-12-14", "2024-12-15"),
+        ] {
+            let span = LiteralValue::Days(day(from), day(to));
+            assert_eq!(days(word, today), Some(span), "{word}");
+        }
+        for word in [
+            "LAST_N_DAYS:0",
+            "LAST_N_DAYS:x",
+            "THIS_YEARS",
+            "NEXT_DAY",
+            "N_AGO:1",
+        ] {
+            assert_eq!(days(word, today), None, "{word}");
+        }
         assert_eq!(days("SOMEDAY", today), None);
         assert_eq!(number("12.50"), Some(LiteralValue::Number("12.50".into())));
         assert_eq!(number("2024-13-01"), None);

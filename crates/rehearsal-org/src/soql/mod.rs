@@ -1,16 +1,28 @@
 //! The part of SOQL that clients and checks need: `lexer` and `parser` read it, `plan` resolves names against the
-//! schema, `filter`, `run` and `aggregate` answer it.
+//! schema, `matching` finds the records that pass a `filter`, `order` sorts them, `aggregate` groups them, `run`
+//! answers; `shape` and `children` write records, `extract` serves bulk queries.
 
 mod aggregate;
 mod ast;
+mod children;
+pub(crate) mod extract;
+mod fields;
 mod filter;
 mod lexer;
 mod literal;
+mod matching;
+pub(crate) mod metadata;
+mod order;
 mod parser;
-pub(crate) mod path;
+mod path;
 mod plan;
 pub(crate) mod run;
 mod scalar;
+pub(crate) mod shape;
+mod shape_xml;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 use crate::errors::ApiError;
 
@@ -41,10 +53,15 @@ impl QueryError {
         Self::new("MALFORMED_QUERY", format!("unexpected token: '{token}'")).at(at)
     }
 
-    /// The reply: the query, a caret line, `ERROR at Row:1:Column:n`, then the text.
+    /// The reply to the call that brought the query.
     pub(crate) fn to_api(&self, query: &str) -> ApiError {
+        ApiError::bad(self.code, self.message(query))
+    }
+
+    /// The query, a caret line, `ERROR at Row:1:Column:n`, then the text.
+    fn message(&self, query: &str) -> String {
         let Some(at) = self.at else {
-            return ApiError::bad(self.code, self.text.clone());
+            return self.text.clone();
         };
         let before = query.get(..at).unwrap_or(query);
         let row = before.matches('\n').count() + 1;
@@ -52,12 +69,9 @@ impl QueryError {
         let column = before[line_start..].chars().count() + 1;
         let line = query[line_start..].lines().next().unwrap_or_default();
         let caret = " ".repeat(column - 1);
-        ApiError::bad(
-            self.code,
-            format!(
-                "\n{line}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{}",
-                self.text
-            ),
+        format!(
+            "\n{line}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{}",
+            self.text
         )
     }
 }

@@ -2,7 +2,8 @@
 
 use super::QueryError;
 use super::ast::{
-    Comparison, Condition, Expression, Function, Item, Literal, LiteralValue, Name, Order, Query,
+    Comparison, Condition, Expression, FieldGroup, Fields, Function, Item, Literal, LiteralValue,
+    Name, Order, Query,
 };
 use super::lexer::{Token, cut};
 use super::literal;
@@ -20,6 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Query, QueryError> {
     let mut parser = Parser {
         tokens: cut(text)?,
         at: 0,
+        depth: 0,
     };
     let query = parser.query()?;
     match parser.peek() {
@@ -31,7 +33,12 @@ pub(super) fn parse(text: &str) -> Result<Query, QueryError> {
 struct Parser {
     tokens: Vec<(Token, usize)>,
     at: usize,
+    /// Brackets and negations open around here.
+    depth: usize,
 }
+
+/// How deep conditions and inner queries may nest.
+const DEEPEST: usize = 100;
 
 const RESERVED: [&str; 12] = [
     "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "WITH", "USING", "ALL",
@@ -106,15 +113,43 @@ impl Parser {
         }
     }
 
+    /// The object of a query; one is called like the beginning of GROUP BY.
+    fn object(&mut self) -> Result<Name, QueryError> {
+        let at = self.position();
+        let by = |token: &Token| matches!(token, Token::Word(w) if w.eq_ignore_ascii_case("BY"));
+        let before_by = self.tokens.get(self.at + 1).is_some_and(|(t, _)| by(t));
+        match self.peek().clone() {
+            Token::Word(text) if text.eq_ignore_ascii_case("GROUP") && !before_by => {
+                self.at += 1;
+                Ok(Name { text, at })
+            }
+            _ => self.name(),
+        }
+    }
+
     fn alias(&mut self) -> Option<String> {
         let name = self.name().ok()?;
         Some(name.text)
+    }
+
+    /// Reads something that may hold its like, which must end before the stack does.
+    fn nested<T>(&mut self, read: fn(&mut Self) -> Result<T, QueryError>) -> Result<T, QueryError> {
+        if self.depth >= DEEPEST {
+            let text = "The query is nested too deeply";
+            return Err(QueryError::new("QUERY_TOO_COMPLICATED", text).at(self.position()));
+        }
+        self.depth += 1;
+        let result = read(self);
+        self.depth -= 1;
+        result
     }
 
     fn query(&mut self) -> Result<Query, QueryError> {
         self.need_word("SELECT")?;
         let mut query = Query {
             select: Vec::new(),
+            fields: Vec::new(),
+            children: Vec::new(),
             count_only: false,
             from: Name {
                 text: String::new(),
@@ -139,16 +174,14 @@ impl Parser {
             query.count_only = true;
         } else {
             loop {
-                let expression = self.expression()?;
-                let alias = self.alias();
-                query.select.push(Item { expression, alias });
+                self.item(&mut query)?;
                 if !self.take(",") {
                     break;
                 }
             }
         }
         self.need_word("FROM")?;
-        query.from = self.name()?;
+        query.from = self.object()?;
         query.alias = self.alias();
         if self.take_word("WHERE") {
             query.filter = Some(self.condition()?);
@@ -177,6 +210,43 @@ impl Parser {
             }
         }
         Ok(query)
+    }
+
+    fn item(&mut self, query: &mut Query) -> Result<(), QueryError> {
+        let place = query.select.len();
+        let at = self.position();
+        if self.take("(") {
+            query.children.push((place, self.nested(Self::query)?));
+            return self.need(")");
+        }
+        if self.is_word("TYPEOF") {
+            let text = "TYPEOF is not supported by this org; select the fields of all types by their paths";
+            return Err(QueryError::new("MALFORMED_QUERY", text).at(at));
+        }
+        if self.is_call("FIELDS") {
+            self.at += 2;
+            let group = match self.next() {
+                Token::Word(word) if word.eq_ignore_ascii_case("ALL") => FieldGroup::All,
+                Token::Word(word) if word.eq_ignore_ascii_case("STANDARD") => FieldGroup::Standard,
+                Token::Word(word) if word.eq_ignore_ascii_case("CUSTOM") => FieldGroup::Custom,
+                _ => {
+                    self.at -= 1;
+                    return Err(self.unexpected());
+                }
+            };
+            query.fields.push(Fields { place, at, group });
+            return self.need(")");
+        }
+        let expression = self.expression()?;
+        let alias = self.alias();
+        query.select.push(Item { expression, alias });
+        Ok(())
+    }
+
+    /// Whether this word follows, and an opening bracket.
+    fn is_call(&self, word: &str) -> bool {
+        let next = self.tokens.get(self.at + 1).map(|(token, _)| token);
+        self.is_word(word) && next == Some(&Token::Symbol("("))
     }
 
     fn list<T>(
@@ -265,10 +335,10 @@ impl Parser {
 
     fn factor(&mut self) -> Result<Condition, QueryError> {
         if self.take_word("NOT") {
-            return Ok(Condition::Not(Box::new(self.factor()?)));
+            return Ok(Condition::Not(Box::new(self.nested(Self::factor)?)));
         }
         if self.take("(") {
-            let inner = self.condition()?;
+            let inner = self.nested(Self::condition)?;
             self.need(")")?;
             return Ok(inner);
         }
@@ -300,7 +370,7 @@ impl Parser {
         let condition = if self.is_word("SELECT") {
             Condition::InQuery {
                 left,
-                query: Box::new(self.query()?),
+                query: Box::new(self.nested(Self::query)?),
                 negated,
             }
         } else {

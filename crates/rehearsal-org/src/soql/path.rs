@@ -1,16 +1,13 @@
-//! Names in a query resolved against the schema: a field, or a field of a parent up to five references away; and
-//! the shape in which selected fields are written.
+//! Names in a query resolved against the schema: a field, or a field of a parent up to five references away.
 
 use std::borrow::Cow;
 
 use super::QueryError;
 use super::ast::Name;
 use crate::ids::RecordId;
-use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::Store;
-use crate::store::output::{write_attributes, write_field};
+use crate::schema::catalogue::{Catalogue, Field, Home, Object};
+use crate::store::{Fields, Row, Store};
 use crate::values::Value;
-use crate::values::output::write_text;
 
 /// A resolved name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,125 +85,60 @@ impl Path {
         Ok(Self { hops, leaves })
     }
 
+    /// Adds the fields of the record itself that the value is made from.
+    pub(super) fn add_own(&self, catalogue: &Catalogue, object: u16, fields: &mut Fields) {
+        let own = self.hops.first().copied().unwrap_or(self.leaves[0].1);
+        fields.add(own);
+        if let Home::FullName { first, last } = catalogue.at(object).at(own).home {
+            fields.add(first);
+            fields.add(last);
+        }
+    }
+
     /// The field as described; of several objects, the first's.
     pub(super) fn field<'a>(&self, catalogue: &'a Catalogue) -> &'a Field {
         let (object, field) = self.leaves[0];
         catalogue.at(object).at(field)
     }
 
-    /// The value for a record; null where a reference on the way is.
-    pub(super) fn value<'a>(
-        &self,
-        catalogue: &Catalogue,
-        store: &'a Store,
-        id: RecordId,
-    ) -> Cow<'a, Value> {
-        let mut id = id;
-        for hop in &self.hops {
-            match store.value(catalogue, id, *hop).as_ref() {
-                Value::Ref(parent) => id = *parent,
-                _ => return Cow::Owned(Value::Null),
-            }
-        }
-        match self.leaves.iter().find(|(object, _)| *object == id.object) {
-            Some((_, field)) => store.value(catalogue, id, *field),
-            None => Cow::Owned(Value::Null),
-        }
-    }
-}
-
-/// Selected fields, those of one parent together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Shape {
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Field {
-        leaves: Vec<(u16, u16)>,
-        name: String,
-    },
-    Parent {
-        hop: u16,
-        name: String,
-        shape: Shape,
-    },
-}
-
-impl Shape {
-    /// Adds a field; `false` when it is there already.
-    pub(super) fn add(&mut self, catalogue: &Catalogue, object: &Object, path: &Path) -> bool {
-        let mut shape = self;
+    /// The name as the schema spells it: `Account.Owner.Name`.
+    pub(super) fn name(&self, catalogue: &Catalogue, object: &Object) -> String {
+        let mut name = String::new();
         let mut object = object;
-        for hop in &path.hops {
-            let found = shape
-                .parts
-                .iter()
-                .position(|part| matches!(part, Part::Parent { hop: h, .. } if h == hop));
-            let place = found.unwrap_or_else(|| {
-                shape.parts.push(Part::Parent {
-                    hop: *hop,
-                    name: object
-                        .at(*hop)
-                        .schema
-                        .relationship
-                        .clone()
-                        .unwrap_or_default(),
-                    shape: Self::default(),
-                });
-                shape.parts.len() - 1
-            });
-            object = catalogue.at(object.at(*hop).references[0]);
-            // The part at `place` was just found or made as a parent.
-            let Part::Parent { shape: inner, .. } = &mut shape.parts[place] else {
-                return false;
-            };
-            shape = inner;
+        for hop in &self.hops {
+            let reference = object.at(*hop);
+            name.push_str(reference.schema.relationship.as_deref().unwrap_or_default());
+            name.push('.');
+            object = catalogue.at(reference.references[0]);
         }
-        let part = Part::Field {
-            leaves: path.leaves.clone(),
-            name: path.field(catalogue).name().to_owned(),
-        };
-        let new = !shape.parts.contains(&part);
-        if new {
-            shape.parts.push(part);
-        }
-        new
+        name.push_str(self.field(catalogue).name());
+        name
     }
 
-    /// Appends one record with its attributes.
-    pub(crate) fn write(
+    /// The value for a record whose row is at hand; null where a reference on the way is.
+    pub(super) fn value<'a>(
         &self,
         catalogue: &Catalogue,
         store: &Store,
         id: RecordId,
-        version: &str,
-        out: &mut String,
-    ) {
-        out.push('{');
-        write_attributes(catalogue, id, version, out);
-        for part in &self.parts {
-            out.push(',');
-            match part {
-                Part::Field { leaves, name } => {
-                    write_text(name, out);
-                    out.push(':');
-                    match leaves.iter().find(|(object, _)| *object == id.object) {
-                        Some((_, field)) => write_field(catalogue, store, id, *field, out),
-                        None => out.push_str("null"),
-                    }
-                }
-                Part::Parent { hop, name, shape } => {
-                    write_text(name, out);
-                    out.push(':');
-                    match store.value(catalogue, id, *hop).as_ref() {
-                        Value::Ref(parent) => shape.write(catalogue, store, *parent, version, out),
-                        _ => out.push_str("null"),
-                    }
-                }
+        row: &'a Row,
+    ) -> Cow<'a, Value> {
+        let Some((first, others)) = self.hops.split_first() else {
+            return store.value_in(catalogue, id, row, self.leaves[0].1);
+        };
+        let mut value = store.value_in(catalogue, id, row, *first);
+        for hop in others {
+            match value.as_ref() {
+                Value::Ref(parent) => value = store.value(catalogue, *parent, *hop),
+                _ => return Cow::Owned(Value::Null),
             }
         }
-        out.push('}');
+        let Value::Ref(id) = *value else {
+            return Cow::Owned(Value::Null);
+        };
+        match self.leaves.iter().find(|(object, _)| *object == id.object) {
+            Some((_, field)) => store.value(catalogue, id, *field),
+            None => Cow::Owned(Value::Null),
+        }
     }
 }

@@ -1,31 +1,55 @@
 //! A query resolved against the schema: what is selected, which records pass, in which order.
 
+use std::sync::Arc;
+
 use super::QueryError;
 use super::aggregate::Grouping;
 use super::ast::{Expression, Query};
+use super::children::Children;
+use super::fields;
 use super::filter::{LeftType, Scope, Test, Values, compile, kind_name};
-use super::path::{Path, Shape};
+use super::order::By;
+use super::path::Path;
 use super::run::members;
 use super::scalar::Scalar;
+use super::shape::Shape;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
 use crate::schema::catalogue::{Catalogue, Field, Object};
-use crate::store::Store;
+use crate::store::{Fields, Row, Store};
 
 pub(super) struct Plan<'a> {
     pub(super) object: &'a Object,
     pub(super) output: Output,
     pub(super) filter: Option<Test<Path>>,
     /// Of records; that of groups is in their grouping.
-    pub(super) order: Vec<(Path, bool, bool)>,
+    pub(super) order: Vec<By>,
     pub(super) limit: usize,
     pub(super) offset: usize,
+    /// Whether deleted records are looked at too.
+    pub(super) deleted: bool,
 }
 
 pub(super) enum Output {
     Count,
-    Records(Shape),
+    Records(Arc<Shape>),
     Groups(Box<Grouping>),
+}
+
+impl Plan<'_> {
+    /// The fields by which records are chosen, sorted and grouped; what is selected is read when it is written.
+    pub(super) fn fields(&self, catalogue: &Catalogue) -> Fields {
+        let mut fields = Fields::default();
+        let mut add = |path: &Path| path.add_own(catalogue, self.object.index, &mut fields);
+        if let Some(filter) = &self.filter {
+            filter.lefts(&mut add);
+        }
+        self.order.iter().for_each(|by| add(&by.path));
+        if let Output::Groups(grouping) = &self.output {
+            grouping.paths().for_each(add);
+        }
+        fields
+    }
 }
 
 /// Names in the scope of one query.
@@ -89,12 +113,12 @@ impl Scope<Path> for Names<'_> {
     }
 }
 
-pub(super) fn plan<'a>(
+/// The object a query is about.
+pub(super) fn object<'a>(
     catalogue: &'a Catalogue,
-    store: &'a Store,
-    query: &'a Query,
-) -> Result<Plan<'a>, QueryError> {
-    let object = catalogue.object(&query.from.text).ok_or_else(|| {
+    query: &Query,
+) -> Result<&'a Object, QueryError> {
+    catalogue.object(&query.from.text).ok_or_else(|| {
         let text = format!(
             "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append \
              the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate \
@@ -102,7 +126,36 @@ pub(super) fn plan<'a>(
             query.from.text
         );
         QueryError::new("INVALID_TYPE", text).at(query.from.at)
-    })?;
+    })
+}
+
+pub(super) fn plan<'a>(
+    catalogue: &'a Catalogue,
+    store: &Store,
+    query: &Query,
+    deleted: bool,
+) -> Result<Plan<'a>, QueryError> {
+    plan_of(
+        catalogue,
+        store,
+        object(catalogue, query)?,
+        query,
+        deleted,
+        0,
+    )
+}
+
+/// Plans a query on this object, which is `depth` children away from the first.
+pub(super) fn plan_of<'a>(
+    catalogue: &'a Catalogue,
+    store: &Store,
+    object: &'a Object,
+    query: &Query,
+    deleted: bool,
+    depth: usize,
+) -> Result<Plan<'a>, QueryError> {
+    let query = fields::expand(object, query)?;
+    let query = query.as_ref();
     let mut names = Names {
         catalogue,
         store,
@@ -122,10 +175,14 @@ pub(super) fn plan<'a>(
     let output = if query.count_only {
         Output::Count
     } else if aggregates || !query.group_by.is_empty() {
+        if let Some((_, inner)) = query.children.first() {
+            let text = "only aggregate expressions and grouped fields can be selected with them";
+            return Err(QueryError::new("MALFORMED_QUERY", text).at(inner.from.at));
+        }
         Output::Groups(Box::new(Grouping::plan(&names, query)?))
     } else {
         order = self::order(&names, query)?;
-        Output::Records(shape(&names, query)?)
+        Output::Records(Arc::new(shape(&names, query, deleted, depth)?))
     };
     Ok(Plan {
         object,
@@ -134,12 +191,29 @@ pub(super) fn plan<'a>(
         order,
         limit: query.limit.unwrap_or(usize::MAX),
         offset: query.offset,
+        deleted,
     })
 }
 
-fn shape(names: &Names<'_>, query: &Query) -> Result<Shape, QueryError> {
+fn shape(
+    names: &Names<'_>,
+    query: &Query,
+    deleted: bool,
+    depth: usize,
+) -> Result<Shape, QueryError> {
     let mut shape = Shape::default();
-    for item in &query.select {
+    let mut inner = query.children.iter().peekable();
+    for place in 0..=query.select.len() {
+        while let Some((_, query)) = inner.next_if(|(before, _)| *before <= place) {
+            let children = Children::plan(names, query, deleted, depth)?;
+            shape.add_children(children, &query.from).map_err(|name| {
+                let text = format!("duplicate relationship selected: {name}");
+                QueryError::new("INVALID_FIELD", text).at(query.from.at)
+            })?;
+        }
+        let Some(item) = query.select.get(place) else {
+            break;
+        };
         let Expression::Field(name) = &item.expression else {
             continue;
         };
@@ -155,7 +229,7 @@ fn shape(names: &Names<'_>, query: &Query) -> Result<Shape, QueryError> {
     Ok(shape)
 }
 
-fn order(names: &Names<'_>, query: &Query) -> Result<Vec<(Path, bool, bool)>, QueryError> {
+fn order(names: &Names<'_>, query: &Query) -> Result<Vec<By>, QueryError> {
     let mut order = Vec::new();
     for by in &query.order_by {
         let Expression::Field(name) = &by.by else {
@@ -169,7 +243,11 @@ fn order(names: &Names<'_>, query: &Query) -> Result<Vec<(Path, bool, bool)>, Qu
         if !searchable(field) {
             return Err(refuse(field, "sorted", name.at));
         }
-        order.push((path, by.descending, by.nulls_last));
+        order.push(By {
+            path,
+            descending: by.descending,
+            nulls_last: by.nulls_last,
+        });
     }
     Ok(order)
 }
@@ -179,12 +257,23 @@ pub(super) struct OfRecord<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) store: &'a Store,
     pub(super) id: RecordId,
+    pub(super) row: &'a Row,
+}
+
+impl OfRecord<'_> {
+    pub(super) fn look<T>(&self, path: &Path, look: impl FnOnce(&Scalar<'_>) -> T) -> T {
+        let value = path.value(self.catalogue, self.store, self.id, self.row);
+        look(&Scalar::of(path.field(self.catalogue), &value))
+    }
+
+    pub(super) fn scalar(&self, path: &Path) -> Scalar<'static> {
+        self.look(path, |value| value.clone().into_owned())
+    }
 }
 
 impl Values<Path> for OfRecord<'_> {
     fn with(&self, left: &Path, check: &dyn Fn(&Scalar<'_>) -> bool) -> bool {
-        let value = left.value(self.catalogue, self.store, self.id);
-        check(&Scalar::of(left.field(self.catalogue), &value))
+        self.look(left, check)
     }
 }
 

@@ -1,29 +1,30 @@
-//! An index from a key's text to the records that have it. Keys ignore letter case unless their field tells
-//! case apart.
+//! The form in which values are looked up: keys ignore letter case unless their field tells case apart.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::schema::catalogue::Field;
 use crate::values::Value;
 
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    by_key: HashMap<Box<str>, Serials>,
-}
-
-#[derive(Debug)]
-enum Serials {
+/// What a key leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    None,
     One(u32),
     Many(BTreeSet<u32>),
 }
 
-/// What a key leads to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Found<'a> {
-    None,
-    One(u32),
-    Many(&'a BTreeSet<u32>),
+impl FromIterator<u32> for Found {
+    fn from_iter<I: IntoIterator<Item = u32>>(serials: I) -> Self {
+        let mut serials = serials.into_iter();
+        match (serials.next(), serials.next()) {
+            (None, _) => Self::None,
+            (Some(only), None) => Self::One(only),
+            (Some(first), Some(second)) => {
+                Self::Many([first, second].into_iter().chain(serials).collect())
+            }
+        }
+    }
 }
 
 /// The form a value has as a key; `None` for null.
@@ -49,58 +50,21 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
-impl Index {
-    pub(crate) fn find(&self, key: &str) -> Found<'_> {
-        match self.by_key.get(key) {
-            None => Found::None,
-            Some(Serials::One(serial)) => Found::One(*serial),
-            Some(Serials::Many(serials)) => Found::Many(serials),
-        }
-    }
-
-    pub(crate) fn add(&mut self, key: String, serial: u32) {
-        let serials = self
-            .by_key
-            .entry(key.into_boxed_str())
-            .or_insert(Serials::One(serial));
-        match serials {
-            Serials::One(first) if *first == serial => {}
-            Serials::One(first) => *serials = Serials::Many(BTreeSet::from([*first, serial])),
-            Serials::Many(many) => {
-                many.insert(serial);
-            }
-        }
-    }
-
-    pub(crate) fn remove(&mut self, key: &str, serial: u32) {
-        let empty = match self.by_key.get_mut(key) {
-            Some(Serials::One(only)) => *only == serial,
-            Some(Serials::Many(many)) => {
-                many.remove(&serial);
-                many.is_empty()
-            }
-            None => false,
-        };
-        if empty {
-            self.by_key.remove(key);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn holds_one_and_many() {
-        let mut index = Index::default();
-        index.add("k".into(), 7);
-        assert!(matches!(index.find("k"), Found::One(7)));
-        index.add("k".into(), 9);
-        assert!(matches!(index.find("k"), Found::Many(many) if many.len() == 2));
-        index.remove("k", 7);
-        assert!(matches!(index.find("k"), Found::Many(many) if many.contains(&9)));
-        index.remove("k", 9);
-        assert!(matches!(index.find("k"), Found::None));
+    fn none_one_or_many() {
+        let found = |serials: &[u32]| serials.iter().copied().collect::<Found>();
+        assert_eq!(found(&[]), Found::None);
+        assert_eq!(found(&[7]), Found::One(7));
+        assert_eq!(found(&[7, 9, 8]), Found::Many(BTreeSet::from([7, 8, 9])));
+    }
+
+    #[test]
+    fn folds_only_what_needs_it() {
+        assert!(matches!(fold("legacy_1"), Cow::Borrowed("legacy_1")));
+        assert_eq!(fold("Legacy_É"), "legacy_é");
     }
 }

@@ -1,81 +1,190 @@
-//! The records: one table per object, rows by serial number, indexes on keys. All behind one lock, held for at
-//! most a chunk of 200 rows when writing.
+//! The records, in an SQLite database: `database` opens it and hands it out for the `transaction`s of readers and
+//! writers, `layout` says where everything stands in it, `settle` fits it to the catalogue, `codec` says how a row is
+//! written, `index` how keys are. A [`Store`] is one connection.
 
+mod cache;
+mod codec;
+pub(crate) mod database;
 mod index;
+mod layout;
 pub(crate) mod output;
 mod row;
+mod serials;
+mod settle;
+mod temporary;
+#[cfg(test)]
+mod tests;
+pub(crate) mod transaction;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::Arc;
 
+use rusqlite::{Connection, OptionalExtension as _};
+
+pub(crate) use codec::Fields;
 pub(crate) use index::{Found, fold, index_key};
 pub(crate) use row::Row;
 
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home};
 use crate::values::Value;
-use index::Index;
+use cache::Cache;
+use database::Health;
+use layout::{Key, Layout, Table};
 
-/// All records of the org.
-#[derive(Debug)]
+/// The records of the org as one connection sees them: one that reads, as they were when it was taken; the one that
+/// writes, as they are. Where the database itself fails, a method answers as if there were nothing and the org is
+/// marked as broken, so that neither callers nor their clients take the answer for one.
 pub(crate) struct Store {
-    tables: Vec<Table>,
+    connection: Connection,
+    layout: Arc<Layout>,
+    health: Arc<Health>,
     user: RecordId,
+    rows: RefCell<Cache>,
+    /// Of the store that writes: the last number given and how many records are not deleted, by object.
+    counts: Vec<Counts>,
+    committed: Vec<Counts>,
+    bytes: Vec<u8>,
 }
 
-#[derive(Debug)]
-struct Table {
-    /// By serial less one; `None` is a record erased for good.
-    rows: Vec<Option<Row>>,
-    indexes: Vec<Index>,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    last: u32,
+    live: u32,
 }
 
 impl Store {
-    pub(crate) fn new(catalogue: &Catalogue) -> Self {
-        let tables = catalogue
-            .objects
-            .iter()
-            .map(|object| Table {
-                rows: Vec::new(),
-                indexes: object.indexed.iter().map(|_| Index::default()).collect(),
-            })
-            .collect();
+    fn new(
+        user: RecordId,
+        connection: Connection,
+        layout: Arc<Layout>,
+        health: Arc<Health>,
+    ) -> Self {
         Self {
-            tables,
-            user: catalogue.user,
+            connection,
+            layout,
+            health,
+            user,
+            rows: RefCell::default(),
+            counts: Vec::new(),
+            committed: Vec::new(),
+            bytes: Vec::new(),
         }
     }
 
     /// The row of a record, deleted or not.
-    pub(crate) fn row(&self, id: RecordId) -> Option<&Row> {
-        let place = (id.serial as usize).checked_sub(1)?;
-        self.tables[usize::from(id.object)]
-            .rows
-            .get(place)?
-            .as_ref()
+    pub(crate) fn row(&self, id: RecordId) -> Option<Arc<Row>> {
+        if let Some(row) = self.rows.borrow().get(id) {
+            return Some(row);
+        }
+        let table = self.layout.table(id.object);
+        let row = self.ask(|| {
+            let mut statement = self.connection.prepare_cached(&table.row)?;
+            let read = |found: &rusqlite::Row<'_>| {
+                let mut row = Row::default();
+                row.deleted = found.get(0)?;
+                self.decode(table, found.get_ref(1)?, None, &mut row)?;
+                Ok(Arc::new(row))
+            };
+            statement.query_row([id.serial], read).optional()
+        })?;
+        self.rows.borrow_mut().keep(id, &row);
+        Some(row)
     }
 
-    /// The row of a record that is not deleted.
-    pub(crate) fn live(&self, id: RecordId) -> Option<&Row> {
-        self.row(id).filter(|row| !row.deleted)
-    }
-
-    /// Records of an object in the order they were created, deleted ones if asked.
-    pub(crate) fn ids(&self, object: u16, deleted: bool) -> impl Iterator<Item = RecordId> + '_ {
-        let rows = &self.tables[usize::from(object)].rows;
-        rows.iter().enumerate().filter_map(move |(place, row)| {
-            let row = row.as_ref()?;
-            (deleted || !row.deleted).then_some(RecordId {
-                object,
-                serial: place as u32 + 1,
-            })
+    /// Whether a record is there, deleted or not.
+    pub(crate) fn is_there(&self, id: RecordId) -> bool {
+        if self.rows.borrow().get(id).is_some() {
+            return true;
+        }
+        let table = self.layout.table(id.object);
+        self.ask(|| {
+            let mut statement = self.connection.prepare_cached(&table.row)?;
+            statement.exists([id.serial])
         })
     }
 
+    /// The row of a record that is not deleted.
+    pub(crate) fn live(&self, id: RecordId) -> Option<Arc<Row>> {
+        self.row(id).filter(|row| !row.deleted)
+    }
+
+    /// Records of an object in the order they were created, deleted ones if asked. They are read some at a time.
+    pub(crate) fn ids(&self, object: u16, deleted: bool) -> impl Iterator<Item = RecordId> + '_ {
+        serials::Ids::new(self, object, deleted)
+    }
+
+    /// Shows every record of an object in the order they were created, deleted ones if asked, until told to stop. Their
+    /// rows have only some fields, where they are named.
+    pub(crate) fn scan(
+        &self,
+        object: u16,
+        deleted: bool,
+        only: Option<&Fields>,
+        visit: &mut dyn FnMut(RecordId, &Row) -> bool,
+    ) {
+        let table = self.layout.table(object);
+        self.ask(|| {
+            let mut statement = self.connection.prepare_cached(&table.scan)?;
+            let mut rows = statement.query((0, deleted))?;
+            let mut row = Row::default();
+            while let Some(found) = rows.next()? {
+                let serial = found.get(0)?;
+                row.deleted = found.get(1)?;
+                self.decode(table, found.get_ref(2)?, only, &mut row)?;
+                if !visit(RecordId { object, serial }, &row) {
+                    break;
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// How many records an object has, deleted ones not counted.
+    pub(crate) fn count(&self, object: u16) -> usize {
+        if let Some(counts) = self.counts.get(usize::from(object)) {
+            return counts.live as usize;
+        }
+        let number = self.layout.table(object).number;
+        let sql = "SELECT live FROM objects WHERE number = ?1";
+        let live: u32 = self.ask(|| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([number], |row| row.get(0))
+        });
+        live as usize
+    }
+
+    /// The last number that an object's records were given, as the store that writes knows it.
+    pub(crate) fn last(&self, object: u16) -> u32 {
+        let counts = self.counts.get(usize::from(object));
+        counts.map_or(0, |counts| counts.last)
+    }
+
     /// A field's value; null where the record is gone.
-    pub(crate) fn value(&self, catalogue: &Catalogue, id: RecordId, field: u16) -> Cow<'_, Value> {
-        let Some(row) = self.row(id) else {
-            return Cow::Owned(Value::Null);
-        };
+    pub(crate) fn value(
+        &self,
+        catalogue: &Catalogue,
+        id: RecordId,
+        field: u16,
+    ) -> Cow<'static, Value> {
+        match self.row(id) {
+            Some(row) => {
+                let value = self.value_in(catalogue, id, &row, field);
+                Cow::Owned(value.into_owned())
+            }
+            None => Cow::Owned(Value::Null),
+        }
+    }
+
+    /// A field's value in a row that is at hand.
+    pub(crate) fn value_in<'a>(
+        &self,
+        catalogue: &Catalogue,
+        id: RecordId,
+        row: &'a Row,
+        field: u16,
+    ) -> Cow<'a, Value> {
         match catalogue.at(id.object).at(field).home {
             Home::Stored => match row.get(field) {
                 Some(value) => Cow::Borrowed(value),
@@ -106,13 +215,10 @@ impl Store {
         object: u16,
         field: u16,
         value: &Value,
-    ) -> Found<'_> {
-        let described = catalogue.at(object).at(field);
-        match (described.index, index_key(described, value)) {
-            (Some(index), Some(key)) => {
-                self.tables[usize::from(object)].indexes[usize::from(index)].find(&key)
-            }
-            _ => Found::None,
+    ) -> Found {
+        match index_key(catalogue.at(object).at(field), value) {
+            Some(key) => self.find_key(catalogue, object, field, &key),
+            None => Found::None,
         }
     }
 
@@ -123,93 +229,156 @@ impl Store {
         object: u16,
         field: u16,
         key: &str,
-    ) -> Found<'_> {
+    ) -> Found {
         match catalogue.at(object).at(field).index {
-            Some(index) => self.tables[usize::from(object)].indexes[usize::from(index)].find(key),
+            Some(_) => self.look_up(object, field, key).into_iter().collect(),
             None => Found::None,
         }
     }
 
-    /// Adds a record; the caller has checked it.
-    pub(crate) fn insert(&mut self, catalogue: &Catalogue, object: u16, row: Row) -> RecordId {
-        let table = &mut self.tables[usize::from(object)];
-        let id = RecordId {
-            object,
-            serial: table.rows.len() as u32 + 1,
-        };
-        table.rows.push(Some(Row::default()));
-        self.put(catalogue, id, row);
-        id
+    /// Which records refer to this one by a field, among those not deleted. `None`: that field is not indexed,
+    /// because nothing it may refer to can be deleted.
+    pub(crate) fn children(&self, object: u16, field: u16, parent: RecordId) -> Option<Vec<u32>> {
+        self.layout.table(object).find(field)?;
+        Some(self.look_up(object, field, self.layout.reference(parent)))
     }
 
-    /// Replaces a record's row, its place in the indexes and its parents' counts of children; returns the old row.
-    pub(crate) fn put(&mut self, catalogue: &Catalogue, id: RecordId, mut row: Row) -> Row {
-        let described = catalogue.at(id.object);
-        let Some(slot) = self.slot(id) else {
-            return Row::default();
+    fn look_up(&self, object: u16, field: u16, key: impl rusqlite::ToSql) -> Vec<u32> {
+        let Some(find) = self.layout.table(object).find(field) else {
+            return Vec::new();
         };
-        let old = slot.take().unwrap_or_default();
-        row.children = old.children;
-        for (position, field) in described.indexed.iter().enumerate() {
-            let described = described.at(*field);
-            let key = |row: &Row| match row.get(*field) {
-                Some(value) if !row.deleted => index_key(described, value).map(Cow::into_owned),
-                _ => None,
-            };
-            let (before, after) = (key(&old), key(&row));
-            if before != after {
-                let index = &mut self.tables[usize::from(id.object)].indexes[position];
-                if let Some(key) = before {
-                    index.remove(&key, id.serial);
-                }
-                if let Some(key) = after {
-                    index.add(key, id.serial);
-                }
-            }
-        }
-        self.count_children(&old, &row);
-        if let Some(slot) = self.slot(id) {
-            *slot = Some(row);
-        }
+        self.ask(|| {
+            let mut statement = self.connection.prepare_cached(find)?;
+            statement.query_map([key], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// Adds a record; the caller has checked it.
+    pub(crate) fn insert(&mut self, catalogue: &Catalogue, object: u16, row: Row) -> RecordId {
+        let layout = Arc::clone(&self.layout);
+        let table = layout.table(object);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        codec::encode(&layout, table, &row, &mut bytes);
+        let keys = keys(catalogue, &layout, table, &row);
+        let counts = &mut self.counts[usize::from(object)];
+        counts.last += 1;
+        counts.live += u32::from(!row.deleted);
+        let serial = counts.last;
+        self.change(|| {
+            store(
+                &self.connection,
+                &table.insert,
+                serial,
+                row.deleted,
+                &bytes,
+                &keys,
+            )
+        });
+        self.bytes = bytes;
+        RecordId { object, serial }
+    }
+
+    /// Replaces a record's row and its place in the indexes; returns the old row.
+    pub(crate) fn put(&mut self, catalogue: &Catalogue, id: RecordId, row: Row) -> Arc<Row> {
+        let Some(old) = self.row(id) else {
+            return Arc::default();
+        };
+        let layout = Arc::clone(&self.layout);
+        let table = layout.table(id.object);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        codec::encode(&layout, table, &row, &mut bytes);
+        let before = keys(catalogue, &layout, table, &old);
+        let after = keys(catalogue, &layout, table, &row);
+        // Indexes are left alone where no key changes, as is usual.
+        let (sql, keys) = if before == after {
+            (&table.update, Vec::new())
+        } else {
+            (&table.update_all, after)
+        };
+        self.change(|| store(&self.connection, sql, id.serial, row.deleted, &bytes, &keys));
+        self.bytes = bytes;
+        let counts = &mut self.counts[usize::from(id.object)];
+        counts.live = counts.live + u32::from(!row.deleted) - u32::from(!old.deleted);
+        self.rows.get_mut().keep(id, &Arc::new(row));
         old
     }
 
     /// Takes back the newest record of an object, as if it had never been.
-    pub(crate) fn take_back(&mut self, catalogue: &Catalogue, id: RecordId) {
-        self.put(catalogue, id, Row::default());
-        let rows = &mut self.tables[usize::from(id.object)].rows;
-        if rows.len() == id.serial as usize {
-            rows.pop();
+    pub(crate) fn take_back(&mut self, id: RecordId) {
+        self.erase(id);
+        let counts = &mut self.counts[usize::from(id.object)];
+        if counts.last == id.serial {
+            counts.last -= 1;
         }
     }
 
     /// Erases a record for good.
-    pub(crate) fn erase(&mut self, catalogue: &Catalogue, id: RecordId) {
-        self.put(catalogue, id, Row::default());
-        if let Some(slot) = self.slot(id) {
-            *slot = None;
-        }
+    pub(crate) fn erase(&mut self, id: RecordId) {
+        let Some(old) = self.row(id) else {
+            return;
+        };
+        let table = self.layout.table(id.object);
+        self.change(|| {
+            let mut statement = self.connection.prepare_cached(&table.delete)?;
+            statement.execute([id.serial])
+        });
+        self.counts[usize::from(id.object)].live -= u32::from(!old.deleted);
+        self.rows.get_mut().forget(id);
     }
 
-    fn slot(&mut self, id: RecordId) -> Option<&mut Option<Row>> {
-        let place = (id.serial as usize).checked_sub(1)?;
-        self.tables[usize::from(id.object)].rows.get_mut(place)
+    fn decode(
+        &self,
+        table: &Table,
+        bytes: rusqlite::types::ValueRef<'_>,
+        only: Option<&Fields>,
+        row: &mut Row,
+    ) -> rusqlite::Result<()> {
+        codec::decode(&self.layout, table, bytes.as_blob()?, only, row).map_err(|_| {
+            let name = format!("row of table {}", table.number);
+            rusqlite::Error::InvalidColumnType(2, name, rusqlite::types::Type::Blob)
+        })
     }
 
-    fn count_children(&mut self, old: &Row, new: &Row) {
-        if !old.deleted {
-            for parent in old.references() {
-                if let Some(Some(row)) = self.slot(parent) {
-                    row.children = row.children.saturating_sub(1);
-                }
-            }
+    /// As [`Store::ask`], but never after a failure: SQLite may have taken back the transaction then, and what is
+    /// done without one stays.
+    fn change<T: Default>(&self, change: impl FnOnce() -> rusqlite::Result<T>) -> T {
+        if self.health.is_bad() {
+            return T::default();
         }
-        if !new.deleted {
-            for parent in new.references() {
-                if let Some(Some(row)) = self.slot(parent) {
-                    row.children += 1;
-                }
-            }
-        }
+        self.ask(change)
     }
+
+    /// What the database says; nothing, and a broken org, where it fails.
+    fn ask<T: Default>(&self, question: impl FnOnce() -> rusqlite::Result<T>) -> T {
+        question().unwrap_or_else(|error| {
+            self.health.fail(&error);
+            T::default()
+        })
+    }
+}
+
+fn keys(catalogue: &Catalogue, layout: &Layout, table: &Table, row: &Row) -> Vec<Option<Key>> {
+    let columns = table.columns.iter();
+    columns
+        .map(|field| layout.key(catalogue, table, *field, row))
+        .collect()
+}
+
+fn store(
+    connection: &Connection,
+    sql: &str,
+    serial: u32,
+    deleted: bool,
+    bytes: &[u8],
+    keys: &[Option<Key>],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.raw_bind_parameter(1, serial)?;
+    statement.raw_bind_parameter(2, deleted)?;
+    statement.raw_bind_parameter(3, bytes)?;
+    for (place, key) in keys.iter().enumerate() {
+        statement.raw_bind_parameter(place + 4, key)?;
+    }
+    statement.raw_execute()?;
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home};
-use crate::store::Store;
+use crate::store::{Row, Store};
 use crate::values::output::{write_text, write_value};
 
 /// Appends `"attributes":{"type":…,"url":…}`.
@@ -24,7 +24,7 @@ pub(crate) fn write_attributes(
     out.push_str("\"}");
 }
 
-/// Appends a field's value.
+/// Appends a field's value; null where the record is gone.
 pub(crate) fn write_field(
     catalogue: &Catalogue,
     store: &Store,
@@ -32,10 +32,25 @@ pub(crate) fn write_field(
     field: u16,
     out: &mut String,
 ) {
+    match store.row(id) {
+        Some(row) => write_field_of(catalogue, store, id, &row, field, out),
+        None => out.push_str("null"),
+    }
+}
+
+/// Appends the value of a field of a row that is at hand.
+pub(crate) fn write_field_of(
+    catalogue: &Catalogue,
+    store: &Store,
+    id: RecordId,
+    row: &Row,
+    field: u16,
+    out: &mut String,
+) {
     let object = catalogue.at(id.object);
     let described = object.at(field);
     let Home::Address(parts) = described.home else {
-        let value = store.value(catalogue, id, field);
+        let value = store.value_in(catalogue, id, row, field);
         return write_value(catalogue, described, &value, out);
     };
     let [street, city, state, postal_code, country] = parts;
@@ -46,7 +61,7 @@ pub(crate) fn write_field(
         ("state", state),
         ("street", street),
     ];
-    let filled = |part: Option<u16>| part.is_some_and(|p| !store.value(catalogue, id, p).is_null());
+    let filled = |part: Option<u16>| part.is_some_and(|part| row.get(part).is_some());
     if !named.iter().any(|(_, part)| filled(*part)) {
         out.push_str("null");
         return;
@@ -55,13 +70,8 @@ pub(crate) fn write_field(
         out.push(if place == 0 { '{' } else { ',' });
         write_text(name, out);
         out.push(':');
-        match part {
-            Some(part) => write_value(
-                catalogue,
-                object.at(part),
-                &store.value(catalogue, id, part),
-                out,
-            ),
+        match part.and_then(|part| Some((object.at(part), row.get(part)?))) {
+            Some((part, value)) => write_value(catalogue, part, value, out),
             None => out.push_str("null"),
         }
     }

@@ -1,6 +1,5 @@
 //! One record: its fields that have a value, sorted by field, and what the system keeps of it.
 
-use crate::ids::RecordId;
 use crate::values::Value;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,8 +10,6 @@ pub(crate) struct Row {
     pub(crate) created: i64,
     pub(crate) modified: i64,
     pub(crate) deleted: bool,
-    /// Records not deleted that refer to this one, counted once per reference; so that deletes need not search.
-    pub(crate) children: u32,
 }
 
 impl Row {
@@ -22,7 +19,6 @@ impl Row {
             created: now,
             modified: now,
             deleted: false,
-            children: 0,
         }
     }
 
@@ -42,14 +38,22 @@ impl Row {
         }
     }
 
-    pub(crate) fn references(&self) -> impl Iterator<Item = RecordId> + '_ {
-        self.cells.iter().filter_map(|(_, value)| match value {
-            Value::Ref(id) => Some(*id),
-            _ => None,
-        })
+    /// Fields with a value, in the order of fields.
+    pub(super) fn cells(&self) -> &[(u16, Value)] {
+        &self.cells
+    }
+
+    /// Makes it empty, to be filled again by [`Row::set`].
+    pub(super) fn clear(&mut self) {
+        self.cells.clear();
     }
 
     fn place(&self, field: u16) -> Result<usize, usize> {
-        self.cells.binary_search_by_key(&field, |(f, _)| *f)
+        // Records are mostly filled from the first field to the last.
+        match self.cells.last() {
+            Some((last, _)) if *last < field => Err(self.cells.len()),
+            None => Err(0),
+            _ => self.cells.binary_search_by_key(&field, |(f, _)| *f),
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Field values as they are stored: compact, typed, exact decimals. `parse` reads them from text, `moment` holds
-//! dates and times, `decimal` numbers, `output` writes JSON.
+//! dates and times, `decimal` numbers, `output` writes JSON, `plain` what bulk queries give.
 
 pub(crate) mod decimal;
 pub(crate) mod moment;
 pub(crate) mod output;
 pub(crate) mod parse;
+pub(crate) mod plain;
 
 use crate::ids::RecordId;
 

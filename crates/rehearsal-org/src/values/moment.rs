@@ -103,11 +103,20 @@ pub(crate) fn write_date(days: i32, out: &mut String) {
 
 /// Appends `yyyy-MM-ddTHH:mm:ss.000+0000`.
 pub(crate) fn write_moment(seconds: i64, out: &mut String) {
+    write_zoned(seconds, "+0000", out);
+}
+
+/// Appends `yyyy-MM-ddTHH:mm:ss.000Z`.
+pub(crate) fn write_moment_z(seconds: i64, out: &mut String) {
+    write_zoned(seconds, "Z", out);
+}
+
+fn write_zoned(seconds: i64, zone: &str, out: &mut String) {
     if let Some(time) = DateTime::from_timestamp(seconds, 0) {
         write_date(day_of(seconds), out);
         let _ = write!(
             out,
-            "T{:02}:{:02}:{:02}.000+0000",
+            "T{:02}:{:02}:{:02}.000{zone}",
             time.hour(),
             time.minute(),
             time.second()

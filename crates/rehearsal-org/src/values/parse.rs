@@ -37,6 +37,18 @@ pub(crate) fn parse(catalogue: &Catalogue, field: &Field, text: &str) -> Result<
             }
             short_enough(field, text)
         }
+        K::Multipicklist => {
+            let known = |part: &&str| field.schema.picklist.iter().any(|v| v == part);
+            let unknown = text.split(';').map(str::trim).find(|part| !known(part));
+            if let Some(unknown) = unknown.filter(|_| field.schema.restricted) {
+                return Err(complaint(
+                    field,
+                    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                    format!("bad value for restricted picklist field: {unknown}"),
+                ));
+            }
+            short_enough(field, text)
+        }
         K::Int => text.parse().map(Value::Int).map_err(|_| {
             let whole = text.strip_prefix(['-', '+']).unwrap_or(text);
             if whole.bytes().all(|b| b.is_ascii_digit()) && !whole.is_empty() {

@@ -1,7 +1,9 @@
 //! Deletes records, softly or for good, and follows what the schema says about the records that refer to them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use super::save::Undo;
 use super::{Outcome, Saved};
 use crate::errors::RowError;
 use crate::ids::RecordId;
@@ -13,7 +15,8 @@ use crate::values::Value;
 /// Who refers to a record, and by which field.
 type Children = HashMap<RecordId, Vec<(RecordId, u16)>>;
 
-/// Deletes records of any object by id. With `all_or_none`, nothing is deleted when one can't be.
+/// Deletes records of any object by id. With `all_or_none`, nothing is deleted when one can't be. Also gives
+/// how to take it back, which can't be done for records erased for good.
 pub(crate) fn delete(
     catalogue: &Catalogue,
     store: &mut Store,
@@ -22,7 +25,7 @@ pub(crate) fn delete(
     hard: bool,
     all_or_none: bool,
     now: i64,
-) -> Vec<Outcome> {
+) -> (Vec<Outcome>, Vec<Undo>) {
     let mut seen = HashSet::new();
     let mut outcomes: Vec<Outcome> = ids
         .iter()
@@ -48,11 +51,12 @@ pub(crate) fn delete(
         }
     }
     if all_or_none && outcomes.iter().any(Result::is_err) {
-        return outcomes;
+        return (outcomes, Vec::new());
     }
     let doomed = outcomes.iter().flatten().map(|saved| saved.id).collect();
-    remove(catalogue, store, doomed, children, hard, now);
-    outcomes
+    let mut changed = Vec::new();
+    remove(catalogue, store, doomed, children, hard, now, &mut changed);
+    (outcomes, changed)
 }
 
 fn target(
@@ -68,6 +72,17 @@ fn target(
     }
     let unknown = || RowError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id");
     let error = match catalogue.read_id(text) {
+        Ok(id)
+            if object.is_none_or(|o| o.index == id.object)
+                && catalogue.at(id.object).writable
+                && !catalogue.at(id.object).deletable =>
+        {
+            let message = format!(
+                "entity type cannot be deleted: {}",
+                catalogue.at(id.object).name
+            );
+            RowError::new("INVALID_TYPE_FOR_OPERATION", message)
+        }
         Ok(id)
             if object.is_none_or(|o| o.index == id.object) && catalogue.at(id.object).writable =>
         {
@@ -85,23 +100,22 @@ fn target(
     Err(vec![error])
 }
 
-/// Who refers to these records, by record. Looks through tables only where a record has children at all.
+/// Who refers to these records, by record.
 fn children(catalogue: &Catalogue, store: &Store, parents: &HashSet<RecordId>) -> Children {
     let mut found = Children::new();
-    let has_children: HashSet<u16> = parents
-        .iter()
-        .filter(|id| store.row(**id).is_some_and(|row| row.children > 0))
-        .map(|id| id.object)
-        .collect();
-    for parent in has_children {
-        for (child, field) in &catalogue.at(parent).children {
-            for id in store.ids(*child, false) {
-                if let Some(Value::Ref(to)) = store.row(id).and_then(|row| row.get(*field))
-                    && parents.contains(to)
-                {
-                    found.entry(*to).or_default().push((id, *field));
-                }
+    for parent in parents {
+        for (child, field) in &catalogue.at(parent.object).children {
+            // None without an index: only what nobody can delete is referred to without one.
+            let serials = store.children(*child, *field, *parent).unwrap_or_default();
+            if serials.is_empty() {
+                continue;
             }
+            let ids = serials.into_iter().map(|serial| RecordId {
+                object: *child,
+                serial,
+            });
+            let of_parent = found.entry(*parent).or_default();
+            of_parent.extend(ids.map(|id| (id, *field)));
         }
     }
     found
@@ -120,7 +134,7 @@ fn restricted(catalogue: &Catalogue, id: RecordId, children: &Children) -> Optio
     Some(RowError::new("DELETE_FAILED", message))
 }
 
-/// Deletes level by level, so that tables are looked through once per level and not once per record.
+/// Deletes level by level: the records, then those that go with them, and so on.
 fn remove(
     catalogue: &Catalogue,
     store: &mut Store,
@@ -128,6 +142,7 @@ fn remove(
     mut children_of: Children,
     hard: bool,
     now: i64,
+    changed: &mut Vec<Undo>,
 ) {
     let mut level = first;
     while !level.is_empty() {
@@ -139,17 +154,17 @@ fn remove(
                         next.insert(child);
                     }
                     OnDelete::Clear | OnDelete::Restrict => {
-                        clear(catalogue, store, child, field, now)
+                        clear(catalogue, store, child, field, now, changed)
                     }
                 }
             }
-            if let Some(mut row) = store.row(id).cloned() {
+            if let Some(mut row) = store.row(id).map(Arc::unwrap_or_clone) {
                 row.deleted = true;
                 row.modified = now;
-                store.put(catalogue, id, row);
+                changed.push(Undo::Updated(id, store.put(catalogue, id, row)));
             }
             if hard {
-                store.erase(catalogue, id);
+                store.erase(id);
             }
         }
         next.retain(|id| store.live(*id).is_some());
@@ -158,10 +173,17 @@ fn remove(
     }
 }
 
-fn clear(catalogue: &Catalogue, store: &mut Store, child: RecordId, field: u16, now: i64) {
-    if let Some(mut row) = store.row(child).cloned() {
+fn clear(
+    catalogue: &Catalogue,
+    store: &mut Store,
+    child: RecordId,
+    field: u16,
+    now: i64,
+    changed: &mut Vec<Undo>,
+) {
+    if let Some(mut row) = store.row(child).map(Arc::unwrap_or_clone) {
         row.set(field, Value::Null);
         row.modified = now;
-        store.put(catalogue, child, row);
+        changed.push(Undo::Updated(child, store.put(catalogue, child, row)));
     }
 }

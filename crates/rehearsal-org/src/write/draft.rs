@@ -226,7 +226,7 @@ impl Reader<'_> {
             })),
             Found::None => Err(not_found()),
             Found::Many(serials) => {
-                let serials: Vec<u32> = serials.iter().copied().collect();
+                let serials: Vec<u32> = serials.into_iter().collect();
                 Err(ambiguous(self.catalogue, target, key, &serials))
             }
         }

@@ -1,9 +1,10 @@
 //! Writing records, the same way for REST and Bulk: `column` resolves what a caller names, `draft` reads a
-//! record's values, `save` checks and stores a chunk of drafts, `delete` removes records.
+//! record's values, `save` checks and stores a chunk of drafts, `delete` removes records, `journal` takes back.
 
 pub(crate) mod column;
 pub(crate) mod delete;
 pub(crate) mod draft;
+pub(crate) mod journal;
 pub(crate) mod save;
 
 use crate::errors::RowError;

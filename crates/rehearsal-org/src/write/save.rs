@@ -2,19 +2,22 @@
 //! each draft is checked and written, and one that fails leaves its neighbours alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::draft::{Aim, Draft, ambiguous};
 use super::{Outcome, Saved};
+use crate::automation::{Active, inactive_owner};
 use crate::errors::RowError;
 use crate::ids::RecordId;
 use crate::schema::catalogue::{Catalogue, Home, Object};
 use crate::store::{Found, Row, Store, index_key};
+use crate::values::Value;
 
 /// How to take a write back.
 #[derive(Debug)]
 pub(crate) enum Undo {
     Inserted(RecordId),
-    Updated(RecordId, Row),
+    Updated(RecordId, Arc<Row>),
 }
 
 /// Writes what can be written. With `undo`, notes how to take it back.
@@ -33,30 +36,37 @@ pub(crate) fn save(
         .iter_mut()
         .map(|draft| resolve(catalogue, store, object, draft))
         .collect();
+    let rules = Active::of(catalogue, store, object);
+    let mut desk = Desk {
+        catalogue,
+        store,
+        object,
+        rules,
+        now,
+    };
     drafts
         .into_iter()
         .zip(aims)
-        .map(|(draft, target)| {
-            write(
-                catalogue,
-                store,
-                object,
-                draft,
-                target,
-                now,
-                undo.as_deref_mut(),
-            )
-        })
+        .map(|(draft, target)| desk.write(draft, target, undo.as_deref_mut()))
         .collect()
+}
+
+/// What every draft of a chunk is written with.
+struct Desk<'a> {
+    catalogue: &'a Catalogue,
+    store: &'a mut Store,
+    object: &'a Object,
+    rules: Active<'a>,
+    now: i64,
 }
 
 /// Takes writes back, the last first.
 pub(crate) fn roll_back(catalogue: &Catalogue, store: &mut Store, undo: Vec<Undo>) {
     for step in undo.into_iter().rev() {
         match step {
-            Undo::Inserted(id) => store.take_back(catalogue, id),
+            Undo::Inserted(id) => store.take_back(id),
             Undo::Updated(id, row) => {
-                store.put(catalogue, id, row);
+                store.put(catalogue, id, Arc::unwrap_or_clone(row));
             }
         }
     }
@@ -112,7 +122,7 @@ fn resolve(
                 None
             }
             Found::Many(serials) => {
-                let serials: Vec<u32> = serials.iter().copied().collect();
+                let serials: Vec<u32> = serials.into_iter().collect();
                 draft
                     .errors
                     .push(ambiguous(catalogue, object, *field, &serials));
@@ -122,60 +132,96 @@ fn resolve(
     }
 }
 
-fn write(
-    catalogue: &Catalogue,
-    store: &mut Store,
-    object: &Object,
-    mut draft: Draft,
-    target: Option<RecordId>,
-    now: i64,
-    undo: Option<&mut Vec<Undo>>,
-) -> Outcome {
-    if let Some(place) = draft.errors.iter().position(|e| e.unreadable) {
-        return Err(vec![draft.errors.swap_remove(place)]);
-    }
-    let found = [
-        not_writable(object, &draft, target.is_some()),
-        required_missing(object, &draft, target.is_some()),
-        not_unique(catalogue, store, object, &draft, target),
-    ];
-    let mut errors = std::mem::take(&mut draft.errors);
-    errors.extend(found.into_iter().flatten());
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let Some(id) = target else {
-        let mut row = Row::new(now, draft.cells.len() + object.defaults.len());
-        for (field, value) in &object.defaults {
-            row.set(*field, value.clone());
+impl Desk<'_> {
+    fn write(
+        &mut self,
+        mut draft: Draft,
+        target: Option<RecordId>,
+        undo: Option<&mut Vec<Undo>>,
+    ) -> Outcome {
+        let Self {
+            catalogue,
+            object,
+            now,
+            ..
+        } = *self;
+        if let Some(place) = draft.errors.iter().position(|e| e.unreadable) {
+            return Err(vec![draft.errors.swap_remove(place)]);
         }
-        for (field, value) in draft.cells {
-            // Null for a field with a default takes the default, as it does where nothing is sent.
-            if !value.is_null() || !object.at(field).defaulted_on_create() {
-                row.set(field, value);
+        let found = [
+            not_writable(object, &draft, target.is_some()),
+            required_missing(object, &draft, target.is_some()),
+            not_unique(catalogue, self.store, object, &draft, target),
+            inactive_owner(catalogue, self.store, object, &draft),
+        ];
+        let mut errors = std::mem::take(&mut draft.errors);
+        errors.extend(found.into_iter().flatten());
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let Some(id) = target else {
+            let mut row = Row::new(now, draft.cells.len() + object.defaults.len());
+            for (field, value) in &object.defaults {
+                row.set(*field, value.clone());
             }
+            for (field, value) in draft.cells {
+                // Null for a field with a default takes the default, as it does where nothing is sent.
+                if !value.is_null() || !object.at(field).defaulted_on_create() {
+                    row.set(field, value);
+                }
+            }
+            self.validate(&row)?;
+            let id = self.store.insert(catalogue, object.index, row);
+            number(catalogue, self.store, object, id);
+            if let Some(undo) = undo {
+                undo.push(Undo::Inserted(id));
+            }
+            return Ok(Saved::new(id, true));
+        };
+        let Some(mut row) = self.store.row(id).map(Arc::unwrap_or_clone) else {
+            return Err(vec![RowError::new(
+                "ENTITY_IS_DELETED",
+                "entity is deleted",
+            )]);
+        };
+        for (field, value) in draft.cells {
+            row.set(field, value);
         }
-        let id = store.insert(catalogue, object.index, row);
+        row.modified = now;
+        self.validate(&row)?;
+        let old = self.store.put(catalogue, id, row);
         if let Some(undo) = undo {
-            undo.push(Undo::Inserted(id));
+            undo.push(Undo::Updated(id, old));
         }
-        return Ok(Saved::new(id, true));
-    };
-    let Some(mut row) = store.row(id).cloned() else {
-        return Err(vec![RowError::new(
-            "ENTITY_IS_DELETED",
-            "entity is deleted",
-        )]);
-    };
-    for (field, value) in draft.cells {
-        row.set(field, value);
+        Ok(Saved::new(id, false))
     }
-    row.modified = now;
-    let old = store.put(catalogue, id, row);
-    if let Some(undo) = undo {
-        undo.push(Undo::Updated(id, old));
+
+    /// Asks the active rules about a record that is sound in itself.
+    fn validate(&self, row: &Row) -> Result<(), Vec<RowError>> {
+        let errors = self.rules.errors(self.catalogue, self.object, row);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
-    Ok(Saved::new(id, false))
+}
+
+/// Fills what is filled only once the record has its id.
+fn number(catalogue: &Catalogue, store: &mut Store, object: &Object, id: RecordId) {
+    if object.numbered.is_empty() {
+        return;
+    }
+    let Some(mut row) = store.row(id).map(Arc::unwrap_or_clone) else {
+        return;
+    };
+    let text = catalogue.id_text(id);
+    for (field, numbering) in &object.numbered {
+        if row.get(*field).is_none() {
+            row.set(*field, Value::text(&numbering.text(id.serial, &text)));
+        }
+    }
+    store.put(catalogue, id, row);
 }
 
 fn not_writable(object: &Object, draft: &Draft, update: bool) -> Option<RowError> {
@@ -249,9 +295,14 @@ fn not_unique(
     draft: &Draft,
     target: Option<RecordId>,
 ) -> Option<RowError> {
+    // A key that was looked for and led to no record is nobody's: no two drafts of a chunk are left with one key.
+    let free = match &draft.aim {
+        Aim::Key { field, .. } if target.is_none() => Some(*field),
+        _ => None,
+    };
     for (field, value) in &draft.cells {
         let described = object.at(*field);
-        if !described.schema.unique || value.is_null() {
+        if !described.schema.unique || value.is_null() || free == Some(*field) {
             continue;
         }
         let Found::One(serial) = store.find(catalogue, object.index, *field, value) else {

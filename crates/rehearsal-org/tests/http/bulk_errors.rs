@@ -15,9 +15,9 @@ async fn creation_errors_come_at_once() {
             "Entity 'Nope' is not supported by the Bulk API.",
         ),
         (
-            json!({"object": "User", "operation": "insert"}),
+            json!({"object": "Profile", "operation": "insert"}),
             "INVALIDENTITY",
-            "Entity 'User'",
+            "Entity 'Profile'",
         ),
         (
             json!({"object": "Account", "operation": "merge"}),
@@ -421,4 +421,22 @@ async fn upsert_by_an_external_id_shows_the_id_columns_only_where_known() {
         .await;
     assert_eq!(done.failed[0]["sf__Id"], "");
     assert_eq!(done.job["numberRecordsFailed"], Value::from(1));
+}
+
+#[tokio::test]
+async fn an_id_column_beside_another_key_must_be_blank() {
+    let client = start().await;
+    let csv = "Id,External_Id__c,Name\n,A,a\n,B,b\n";
+    let done = client
+        .ingest("Account", "upsert", Some("External_Id__c"), csv)
+        .await;
+    assert_eq!(done.successful.len(), 2, "{}", done.job);
+    let csv = "Id,External_Id__c,Name\n,A,a\n001000000000001AAA,B,b\n";
+    let done = client
+        .ingest("Account", "upsert", Some("External_Id__c"), csv)
+        .await;
+    assert_eq!(
+        done.job["errorMessage"],
+        "InvalidBatch : Id must not be specified in an upsert by another key"
+    );
 }

@@ -77,7 +77,7 @@ async fn wrong_credentials_are_told_apart() {
         ),
         (
             &[
-                ("grant_type", "password"),
+                ("grant_type", "device"),
                 ("client_id", id),
                 ("client_secret", secret),
             ],

@@ -146,7 +146,7 @@ async fn errors_have_code_message_and_fields() {
         (400, Some("JSON_PARSER_ERROR"))
     );
     let (status, body) = client
-        .send(Method::POST, "sobjects/User", Some(json!({})))
+        .send(Method::POST, "sobjects/Profile", Some(json!({})))
         .await;
     assert_eq!(
         (status, body[0]["errorCode"].as_str()),

@@ -49,10 +49,16 @@ impl Draft {
         if writes_external(items, place) {
             draft.external_id = draft.external(item);
         }
-        if source.is_files() && !item.query.clauses.is_empty() {
+        let limits = [&item.query.condition, &item.query.clauses];
+        let limits: Vec<&str> = limits
+            .into_iter()
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+            .collect();
+        if source.is_files() && !limits.is_empty() {
             draft.comments.push(format!(
                 "`{}` is not applied to files, by SFDMU neither.",
-                item.query.clauses
+                limits.join(" ")
             ));
         }
         draft
@@ -84,7 +90,7 @@ impl Draft {
             .find(|planned| planned.target.eq_ignore_ascii_case(target))
     }
 
-    /// Where it is read: as a table where the query has nothing but fields of the table, which a source can split best.
+    /// Where it is read: from an org just the columns that are needed, as an object's own may be hundreds.
     pub(super) fn from(&self, item: &Item, source: &Source) -> From {
         if source.is_files() {
             return From::File(format!("{}.csv", item.api));
@@ -99,11 +105,7 @@ impl Draft {
                 columns.push(need.clone());
             }
         }
-        if item.query.clauses.is_empty() && !columns.iter().any(|column| column.contains('.')) {
-            From::Table(item.api.clone())
-        } else {
-            From::Query(item.query.of_columns(&columns))
-        }
+        From::Query(item.query.of_columns(&columns))
     }
 }
 

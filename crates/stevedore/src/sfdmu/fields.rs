@@ -3,8 +3,8 @@
 use super::form::Form;
 use super::item::{External, Item};
 use super::loss::Loss;
-use super::parents::{Link, holder, id_column, is_excluded, link, refers_to, writes_external};
-use super::relations::{Refers, field_of, is_audit, is_file_content, is_system, relation};
+use super::parents::{id_column, writes_external};
+use super::relations::{Refers, is_audit, is_file_content, is_system};
 use super::soql::Selected;
 use super::source::Source;
 use super::sql::column;
@@ -53,12 +53,13 @@ pub(super) fn plan(items: &[Item], place: usize, source: &Source) -> Fields {
     planner.fields
 }
 
-struct Planner<'a> {
-    items: &'a [Item],
-    place: usize,
-    item: &'a Item,
-    source: &'a Source,
-    fields: Fields,
+/// Plans one entry; its lookups are planned in a file of their own.
+pub(super) struct Planner<'a> {
+    pub(super) items: &'a [Item],
+    pub(super) place: usize,
+    pub(super) item: &'a Item,
+    pub(super) source: &'a Source,
+    pub(super) fields: Fields,
 }
 
 impl Planner<'_> {
@@ -93,7 +94,7 @@ impl Planner<'_> {
         }
     }
 
-    fn field(&mut self, field: &str) {
+    pub(super) fn field(&mut self, field: &str) {
         let item = self.item;
         let is = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(field));
         if is(&item.excluded) || is(&item.not_written) {
@@ -155,56 +156,6 @@ impl Planner<'_> {
         }
     }
 
-    /// What a field refers to: by its name, or because the project goes through it to a parent.
-    fn refers(&self, field: &str) -> Option<Refers> {
-        let known = refers_to(self.items, self.place, field);
-        if known.is_some() {
-            return known;
-        }
-        let prefix = format!("{}.", relation(field)).to_lowercase();
-        let goes_through = |path: &str| path.to_lowercase().starts_with(&prefix);
-        let is_relation = self
-            .item
-            .query
-            .selected
-            .iter()
-            .any(|selected| match selected {
-                Selected::Path(path) => goes_through(path),
-                _ => false,
-            });
-        let is_in_key = match &self.item.external {
-            External::Joined(parts) => parts.iter().any(|part| goes_through(part)),
-            External::Field(_) => false,
-        };
-        (is_relation || is_in_key).then_some(Refers::ToUnknown)
-    }
-
-    fn path(&mut self, path: &str) {
-        if path.eq_ignore_ascii_case("RecordType.DeveloperName") {
-            return self.record_type();
-        }
-        if let Some((relation, of_parent)) = path.split_once('.')
-            && let field = field_of(relation)
-            && let Some(Refers::To(parent)) = self.refers(&field)
-            && let Some(holder) = holder(self.items, self.place, &parent)
-            && self.items[holder]
-                .external_field()
-                .is_some_and(|external| external.eq_ignore_ascii_case(of_parent))
-        {
-            return self.field(&field);
-        }
-        if let External::Joined(parts) = &self.item.external
-            && parts.iter().any(|part| part.eq_ignore_ascii_case(path))
-        {
-            return;
-        }
-        self.lose(Loss::new(
-            path,
-            "it is a parent's field, which SFDMU does not write but reads to find the parent, and it is not the external id of one that is moved",
-            "none is needed, unless a field of this object is to hold it: a query that selects it, and a line under `fields`",
-        ));
-    }
-
     fn keyword(&mut self, word: &str) {
         let columns = self
             .item
@@ -229,7 +180,7 @@ impl Planner<'_> {
     }
 
     /// A field of the object's own.
-    fn own(&mut self, field: &str) {
+    pub(super) fn own(&mut self, field: &str) {
         let item = self.item;
         let target = item.target_of(field);
         if self.has(&target) {
@@ -296,114 +247,6 @@ impl Planner<'_> {
         }));
     }
 
-    fn lookup(&mut self, field: &str, parent: &str) {
-        let target = relation(&self.item.target_of(field));
-        if self.has(&target) {
-            return;
-        }
-        let Some(holder) = holder(self.items, self.place, parent) else {
-            if is_excluded(self.items, parent) {
-                let told = format!(
-                    "{field} is left out, because {parent} is excluded; SFDMU leaves it out too."
-                );
-                return self.comment(told);
-            }
-            return self.as_it_is(
-                field,
-                field,
-                &format!("{parent} is not moved by this project"),
-            );
-        };
-        let link = link(self.items, holder, self.source);
-        let name = match &link {
-            Link::External(external) => format!("{}.{external}", relation(field)),
-            Link::Id => field.to_owned(),
-            Link::Same => return self.own(field),
-            Link::None(why) => {
-                return self.as_it_is(field, field, &format!("it refers to {parent}; {why}"));
-            }
-        };
-        if !self.item.may_have(&name) {
-            return self.lose(Loss::new(
-                field,
-                format!(
-                    "{}.csv has no column `{name}`, by which the {parent} would be found",
-                    self.item.api
-                ),
-                "add the column to the file",
-            ));
-        }
-        let values = self.item.values_of(&name);
-        for loss in values.into_iter().flat_map(|values| values.losses.clone()) {
-            self.lose(loss);
-        }
-        let own = column(&name);
-        let by = values.map_or(own.clone(), |values| values.case(&own));
-        let by_name = field.to_lowercase().ends_with("__c");
-        self.fields.lines.push(Line::Field(Planned {
-            target,
-            form: Form::Lookup {
-                lookup: self.items[holder].name.clone(),
-                by,
-            },
-            parent: Some(holder),
-            needs: vec![name],
-            remark: by_name.then(|| format!("Taken for a lookup to {parent} by its name.")),
-        }));
-    }
-
-    fn record_type(&mut self) {
-        const NAME: &str = "RecordType.DeveloperName";
-        const JOINED: &str = "RecordType.$$DeveloperName$NamespacePrefix$SobjectType";
-        let target = relation(&self.item.target_of("RecordTypeId"));
-        if self.has(&target) {
-            return;
-        }
-        let (needs, own) = if self.item.may_have(NAME) {
-            (NAME, column(NAME))
-        } else if self.item.may_have(JOINED) {
-            (JOINED, format!("split_part({}, ';', 1)", column(JOINED)))
-        } else {
-            return self.lose(Loss::new(
-                "RecordTypeId",
-                format!(
-                    "{}.csv has no column `{NAME}`, by which the record type would be found",
-                    self.item.api
-                ),
-                "add the column to the file",
-            ));
-        };
-        let values = self.item.values_of(NAME);
-        let developer_name = values.map_or(own.clone(), |values| values.case(&own));
-        self.fields.lines.push(Line::Field(Planned {
-            target,
-            form: Form::DeveloperName(developer_name),
-            parent: None,
-            needs: vec![needs.to_owned()],
-            remark: None,
-        }));
-    }
-
-    /// A lookup that can't be carried over: the source's id goes through as it is, where the source has it.
-    fn as_it_is(&mut self, field: &str, what: &str, why: &str) {
-        let item = self.item;
-        let known = item.header.is_some() || !self.source.is_files() || self.source.has_ids;
-        let passes = known && item.may_have(field);
-        let fate = if passes {
-            "the source's id goes through as it is, and holds only in an org where the parent has the same id"
-        } else {
-            "the field is left out"
-        };
-        self.lose(Loss::new(
-            what,
-            format!("{why}; {fate}"),
-            "leave it out, fill it with an id of the target, or move its parents too and write `{ lookup: OBJECT, by: COLUMN }`",
-        ));
-        if passes {
-            self.own(field);
-        }
-    }
-
     /// Mapped values of fields that are not written.
     fn unused_values(&mut self) {
         let read: Vec<String> = self
@@ -430,18 +273,18 @@ impl Planner<'_> {
         }
     }
 
-    fn has(&self, target: &str) -> bool {
+    pub(super) fn has(&self, target: &str) -> bool {
         self.fields.lines.iter().any(|line| match line {
             Line::Field(planned) => planned.target.eq_ignore_ascii_case(target),
             Line::Comment(_) => false,
         })
     }
 
-    fn comment(&mut self, text: String) {
+    pub(super) fn comment(&mut self, text: String) {
         self.fields.lines.push(Line::Comment(text));
     }
 
-    fn lose(&mut self, loss: Loss) {
+    pub(super) fn lose(&mut self, loss: Loss) {
         self.comment(loss.comment());
         self.fields.losses.push(loss.of(&self.item.api));
     }

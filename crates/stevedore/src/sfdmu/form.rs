@@ -7,6 +7,8 @@ pub(super) enum Form {
     Expression(String),
     /// The parent in an object of this file.
     Lookup { lookup: String, by: String },
+    /// A record that is in the target already, by `Object.Field`.
+    Reference { reference: String, by: String },
     /// A record type.
     DeveloperName(String),
     /// An expression with a value map; what the map does not list stays as it is.
@@ -23,6 +25,7 @@ impl Form {
             Self::Expression(sql)
             | Self::DeveloperName(sql)
             | Self::Lookup { by: sql, .. }
+            | Self::Reference { by: sql, .. }
             | Self::Values { from: sql, .. } => sql,
         }
     }

@@ -123,11 +123,12 @@ fn org(page: &mut Page, prefix: &str, what: &str, org: &Org) {
         .as_ref()
         .map(|name| format!(", {name} to SFDMU"))
         .unwrap_or_default();
+    let login = org.name.as_deref().unwrap_or("ALIAS");
     let url = match &org.instance_url {
         Some(url) => format!("{prefix}_URL={url}"),
         None => format!("{prefix}_URL=https://….my.salesforce.com"),
     };
-    page.comment(0, &format!("- {url}, {prefix}_TOKEN=… the address and an access token of the org that is {what}{name}."));
+    page.comment(0, &format!("- {url}, {prefix}_TOKEN=… the address and an access token of the org that is {what}{name}; or, in the place of both settings of the connection, `target_org: {login}`, where the Salesforce CLI is logged in to it."));
 }
 
 fn connection(page: &mut Page, name: &str, prefix: &str, source: &Source) {

@@ -91,7 +91,7 @@ impl Item {
                 "give it a query, if it is to be moved",
             )));
         };
-        let query = Query::parse(&query).map_err(|why| {
+        let mut query = Query::parse(&query).map_err(|why| {
             settings
                 .failure(
                     "query",
@@ -102,6 +102,7 @@ impl Item {
         })?;
         let api = query.object.clone();
         let mut losses = known::of_object(settings);
+        clauses(settings, &mut query, shared.source, &mut losses)?;
         let mut remarks = Vec::new();
         let fate = fate(settings, &api, shared, &mut losses)?;
         let told = settings.text("externalId")?;
@@ -276,16 +277,7 @@ fn fate(
     if excluded || settings.is_set("excluded")? {
         return Ok(Fate::Excluded);
     }
-    if api.eq_ignore_ascii_case("RecordType") {
-        // Record types are found by their developer names.
-        return Ok(Fate::OnlyRead);
-    }
     if is_only_read(api) || operation == "readonly" {
-        losses.push(Loss::new(
-            "operation: Readonly",
-            "SFDMU looks its records up in the target, and Stevedore looks up only what it moves",
-            "none is needed, unless a lookup refers to it: each such is told at its field",
-        ));
         return Ok(Fate::OnlyRead);
     }
     if settings.is_set("useSourceCSVFile")? && !shared.source.is_files() {
@@ -336,6 +328,35 @@ fn fate(
         }
     };
     Ok(fate)
+}
+
+/// Of what stands behind a query's condition Stevedore reads `ALL ROWS` alone: it reads an object in pieces, in no order.
+fn clauses(
+    settings: &Settings,
+    query: &mut Query,
+    source: &Source,
+    losses: &mut Vec<Loss>,
+) -> Result<(), Failure> {
+    if source.is_files() {
+        return Ok(());
+    }
+    if query.only_orders() {
+        losses.push(Loss::new(
+            std::mem::take(&mut query.clauses),
+            "Stevedore reads an object in pieces, in no order",
+            "none is needed: the same records are moved",
+        ));
+    } else if !query.clauses.is_empty() && !query.clauses.eq_ignore_ascii_case("all rows") {
+        losses.push(Loss::new(
+            query.clauses.clone(),
+            "Stevedore reads an object in pieces, so that such a query is refused by `check`; it is kept, as without it other records would be moved",
+            "say in the `WHERE` which records are meant, and take it out",
+        ));
+    }
+    if settings.is_set("useQueryAll")? && query.clauses.is_empty() {
+        query.clauses = "ALL ROWS".to_owned();
+    }
+    Ok(())
 }
 
 fn polymorphic(settings: &Settings, losses: &mut Vec<Loss>) -> Result<Vec<String>, Failure> {

@@ -264,12 +264,6 @@ const OF_OBJECT: &[Known] = &[
         "it is a filter in SFDMU's own dialect over the records about to be written",
         "say it in the `WHERE` of the query",
     ),
-    known(
-        "useQueryAll",
-        Is(false),
-        "deleted and archived records are not read",
-        "restore them in the source first",
-    ),
     known("queryAllTarget", Is(false), OWN_QUERIES, NOTHING),
     known(
         "targetFullQueryRecordsThreshold",
@@ -315,6 +309,7 @@ const READ_BY_OBJECT: &[&str] = &[
     "excludedFromUpdateFields",
     "skipExistingRecords",
     "useSourceCSVFile",
+    "useQueryAll",
 ];
 
 const READ_BY_ORG: &[&str] = &["name", "orgUserName", "instanceUrl", "accessToken"];

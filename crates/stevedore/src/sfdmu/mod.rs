@@ -8,6 +8,7 @@ mod form;
 mod head;
 mod item;
 mod known;
+mod lookups;
 mod loss;
 mod mock;
 mod parents;

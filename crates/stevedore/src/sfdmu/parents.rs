@@ -34,6 +34,19 @@ pub(super) fn holder(items: &[Item], child: usize, parent: &str) -> Option<usize
     found
 }
 
+/// The entry by which an object's records are looked up in the target only, with the field that finds them there: an External ID, or a user's name.
+pub(super) fn looked_up(items: &[Item], child: usize, parent: &str) -> Option<(usize, String)> {
+    let set = items[child].set;
+    let is_of = |item: &Item| {
+        item.fate == Fate::OnlyRead && item.set == set && item.api.eq_ignore_ascii_case(parent)
+    };
+    let place = items.iter().position(is_of)?;
+    let field = items[place].external_field()?;
+    let is_key = field.to_lowercase().ends_with("__c")
+        || (parent.eq_ignore_ascii_case("User") && field.eq_ignore_ascii_case("Username"));
+    is_key.then(|| (place, field.to_owned()))
+}
+
 /// Whether SFDMU leaves out lookups to an object, because the project excludes it.
 pub(super) fn is_excluded(items: &[Item], parent: &str) -> bool {
     items

@@ -5,7 +5,9 @@
 pub(super) struct Query {
     pub(super) object: String,
     pub(super) selected: Vec<Selected>,
-    /// `WHERE …` and what follows, in one line; empty if there is nothing.
+    /// `WHERE …`, in one line; empty if there is none.
+    pub(super) condition: String,
+    /// What stands before and behind it, such as `ORDER BY Name LIMIT 5`.
     pub(super) clauses: String,
 }
 
@@ -65,22 +67,35 @@ impl Query {
         if end == 0 {
             return Err("it names no object after FROM");
         }
+        let tail = rest[end..].trim().trim_end_matches(';').trim();
+        let (condition, clauses) = match strip_word(tail, "where") {
+            Some(_) => tail.split_at(find_clause(tail)),
+            None => ("", tail),
+        };
         Ok(Self {
             object: rest[..end].to_owned(),
             selected,
-            clauses: rest[end..].trim().trim_end_matches(';').trim().to_owned(),
+            condition: condition.trim_end().to_owned(),
+            clauses: clauses.to_owned(),
         })
     }
 
-    /// The query of these columns, with this one's clauses.
+    /// The query of these columns, with this one's condition and clauses.
     pub(super) fn of_columns(&self, columns: &[String]) -> String {
-        let text = format!(
-            "SELECT {} FROM {} {}",
-            columns.join(", "),
-            self.object,
-            self.clauses
-        );
-        text.trim_end().to_owned()
+        let mut text = format!("SELECT {} FROM {}", columns.join(", "), self.object);
+        for part in [&self.condition, &self.clauses] {
+            if !part.is_empty() {
+                text.push(' ');
+                text.push_str(part);
+            }
+        }
+        text
+    }
+
+    /// Whether its clauses say nothing but an order, which changes no record.
+    pub(super) fn only_orders(&self) -> bool {
+        strip_word(&self.clauses, "order").is_some()
+            && find_clause(&self.clauses[1..]) == self.clauses.len() - 1
     }
 }
 
@@ -154,6 +169,26 @@ fn find_from(list: &str) -> Option<usize> {
     found
 }
 
+/// Where the first clause behind a condition begins; the end if there is none.
+fn find_clause(tail: &str) -> usize {
+    const CLAUSES: &[&str] = &[
+        "all", "for", "group", "having", "limit", "offset", "order", "update", "using", "with",
+    ];
+    let mut found = tail.len();
+    walk(tail, |at, _, in_text, depth| {
+        let apart = tail[..at].ends_with(|c: char| c.is_whitespace() || c == ')');
+        let is_clause = || {
+            CLAUSES
+                .iter()
+                .any(|word| strip_word(&tail[at..], word).is_some())
+        };
+        if at < found && !in_text && depth == 0 && apart && is_clause() {
+            found = at;
+        }
+    });
+    found
+}
+
 /// What is between the commas that stand outside of parentheses and texts.
 fn split(list: &str) -> Vec<&str> {
     let mut cuts = Vec::new();
@@ -212,9 +247,10 @@ mod tests {
         .expect("a query");
         assert_eq!(query.object, "Opportunity");
         assert_eq!(
-            query.clauses,
-            "WHERE Name = 'from  (here, there' AND Id IN (SELECT A__c FROM B__c) limit 5"
+            query.condition,
+            "WHERE Name = 'from  (here, there' AND Id IN (SELECT A__c FROM B__c)"
         );
+        assert_eq!(query.clauses, "limit 5");
         assert_eq!(
             query.selected,
             [
@@ -234,6 +270,36 @@ mod tests {
             query.of_columns(&["Id".to_owned(), "A.B".to_owned()]),
             "SELECT Id, A.B FROM Opportunity WHERE Name = 'from  (here, there' AND Id IN (SELECT A__c FROM B__c) limit 5"
         );
+    }
+
+    #[test]
+    fn clauses_are_told_from_conditions() {
+        let of = |tail: &str| {
+            let query = Query::parse(&format!("SELECT Id FROM A {tail}")).expect("a query");
+            let only_orders = query.only_orders();
+            (query.condition, query.clauses, only_orders)
+        };
+        let parts = |condition: &str, clauses: &str, only_orders: bool| {
+            (condition.to_owned(), clauses.to_owned(), only_orders)
+        };
+        assert_eq!(of(""), parts("", "", false));
+        assert_eq!(
+            of("WHERE Limit__c = ' order by '"),
+            parts("WHERE Limit__c = ' order by '", "", false)
+        );
+        assert_eq!(
+            of("where (a = 1)ORDER BY b, c DESC"),
+            parts("where (a = 1)", "ORDER BY b, c DESC", true)
+        );
+        assert_eq!(
+            of("ORDER BY b LIMIT 5"),
+            parts("", "ORDER BY b LIMIT 5", false)
+        );
+        assert_eq!(
+            of("a WHERE x = 1 LIMIT 5"),
+            parts("", "a WHERE x = 1 LIMIT 5", false)
+        );
+        assert_eq!(of("ALL ROWS"), parts("", "ALL ROWS", false));
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl Import {
         let told = match item.fate {
             Fate::Excluded => "is excluded in export.json.",
             Fate::OnlyRead => {
-                "is only read by SFDMU, to find parents in the target; nothing of it is moved."
+                "is only read, to find parents in the target; nothing of it is moved. What refers to it says how it is found."
             }
             Fate::NotMoved | Fate::Moved(_) => "is left out.",
         };

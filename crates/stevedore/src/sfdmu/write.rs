@@ -94,6 +94,9 @@ fn form(form: &Form) -> String {
         Form::Lookup { lookup, by } => {
             format!("{{ lookup: {}, by: {} }}", scalar(lookup), scalar(by))
         }
+        Form::Reference { reference, by } => {
+            format!("{{ reference: {}, by: {} }}", scalar(reference), scalar(by))
+        }
         Form::DeveloperName(sql) => format!("{{ developer_name: {} }}", scalar(sql)),
         Form::Values { from, values } => {
             let pairs: Vec<_> = values

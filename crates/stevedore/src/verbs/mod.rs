@@ -38,7 +38,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Check(args) => check::check(&desk, output, args).await,
         Verb::Import(from) => import::import(output, from),
         Verb::Serve { roles } => serve::serve(desk.settings, &roles).await,
-        Verb::Rehearse { port } => rehearse::rehearse(output, port).await,
+        Verb::Rehearse(args) => rehearse::rehearse(output, args).await,
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) async fn run(desk: &Desk, output: &Output, args: RunArgs) -> Result<u
     let mut request = request(&args.file)?;
     request.id = args.id.clone();
     request.only = args.only;
+    request.phases = args.phase;
     request.connections = args.connection;
     confirm(&request, args.yes)?;
     if args.detach && desk.server.is_none() {

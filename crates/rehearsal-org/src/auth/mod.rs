@@ -1,35 +1,76 @@
-//! Who may call: the fixed token, tokens handed out for client credentials, and the OAuth endpoints.
+//! Who may call: the fixed token and those handed out for credentials; `grants` holds the token endpoint, `jwt` and
+//! `key` what it needs for assertions.
 
+mod grants;
+mod jwt;
+mod key;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Value as Json, json};
 
+use crate::error::Error;
 use crate::errors::ApiError;
-use crate::org::Org;
+use crate::org::{Org, USERNAME};
 use crate::rest::Reply;
 use crate::rest::call::{Call, form_pairs};
-use crate::settings::random_text;
-use crate::values::moment::now;
+use crate::settings::{Settings, random_text};
 
 /// Tokens handed out and not yet revoked or expired; the oldest go first.
 const MOST_TOKENS: usize = 256;
+/// The most a form may hold, in bytes.
+const MOST_FORM: usize = 64 * 1024;
+
+pub(crate) use grants::token;
+pub(crate) use key::PublicKey;
 
 pub(crate) struct Auth {
     pub(crate) token: String,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
+    pub(crate) password: String,
+    pub(crate) refresh_token: String,
+    refresh_revoked: AtomicBool,
+    /// Assertions are not verified without.
+    key: Option<PublicKey>,
     issued: Mutex<Vec<String>>,
+    /// Whether the fixed token is no longer valid.
+    spent: AtomicBool,
 }
 
 impl Auth {
-    pub(crate) fn new(token: String, client_id: String, client_secret: String) -> Self {
-        Self {
+    /// The settings' secrets, and the token that is valid from the start.
+    pub(crate) fn new(token: String, settings: &Settings) -> Result<Self, Error> {
+        let key = settings.jwt_key.as_deref().map(|pem| {
+            PublicKey::from_pem(pem).ok_or_else(|| {
+                let message =
+                    "the JWT key must be the PEM text of an RSA public key or certificate";
+                Error::Settings(message.to_owned())
+            })
+        });
+        Ok(Self {
             token,
-            client_id,
-            client_secret,
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+            password: settings.password.clone(),
+            refresh_token: settings.refresh_token.clone(),
+            refresh_revoked: AtomicBool::new(false),
+            key: key.transpose()?,
             issued: Mutex::default(),
-        }
+            spent: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether this is the user, and its password.
+    pub(crate) fn knows(&self, username: &str, password: &str) -> bool {
+        let user = username.trim().eq_ignore_ascii_case(USERNAME);
+        same(password, &self.password) & user
+    }
+
+    fn may_refresh(&self, token: &str) -> bool {
+        same(token, &self.refresh_token) && !self.refresh_revoked.load(Ordering::Relaxed)
     }
 
     fn issued(&self) -> MutexGuard<'_, Vec<String>> {
@@ -38,6 +79,20 @@ impl Auth {
 
     /// Refuses a call without a valid token.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.check_token(Self::sent(headers).ok_or_else(ApiError::session)?)
+    }
+
+    /// Refuses a call without a token of this org; the fixed one counts even where it has expired, so that whoever
+    /// started the org can always order and clear faults.
+    pub(crate) fn check_operator(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match Self::sent(headers) {
+            Some(token) if same(token, &self.token) => Ok(()),
+            _ => self.check(headers),
+        }
+    }
+
+    /// The token of a call.
+    fn sent(headers: &HeaderMap) -> Option<&str> {
         let value = headers
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok());
@@ -46,11 +101,13 @@ impl Auth {
                 .iter()
                 .any(|s| s.eq_ignore_ascii_case(scheme))
         });
-        let Some((_, token)) = token else {
-            return Err(ApiError::session());
-        };
-        let token = token.trim();
-        let known = same(token, &self.token)
+        token.map(|(_, token)| token.trim())
+    }
+
+    /// Refuses a token that is not valid.
+    pub(crate) fn check_token(&self, token: &str) -> Result<(), ApiError> {
+        let fixed = !self.spent.load(Ordering::Relaxed);
+        let known = (fixed & same(token, &self.token))
             | self
                 .issued()
                 .iter()
@@ -67,7 +124,21 @@ impl Auth {
         self.issued().clear();
     }
 
-    fn issue(&self, organization: &str) -> String {
+    /// Makes a token that was handed out invalid, or the refresh token; the fixed one stays valid.
+    pub(crate) fn revoke(&self, token: &str) {
+        self.issued().retain(|t| !same(t, token));
+        if same(token, &self.refresh_token) {
+            self.refresh_revoked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the fixed token invalid, or valid again.
+    pub(crate) fn expire_fixed(&self, spent: bool) {
+        self.spent.store(spent, Ordering::Relaxed);
+    }
+
+    /// Hands out a new token.
+    pub(crate) fn issue(&self, organization: &str) -> String {
         let token = new_token(organization);
         let mut issued = self.issued();
         if issued.len() >= MOST_TOKENS {
@@ -96,75 +167,13 @@ fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && difference == 0
 }
 
-fn refused(error: &str, description: &str) -> ApiError {
-    ApiError {
-        status: StatusCode::BAD_REQUEST,
-        body: json!({"error": error, "error_description": description}),
-    }
-}
-
-/// `POST /services/oauth2/token`.
-pub(crate) async fn token(org: &Org, call: Call) -> Result<Reply, ApiError> {
-    call.only("POST")?;
-    let basic = basic_credentials(&call.headers);
-    let body = call.bytes(64 * 1024).await?;
-    let form = form_pairs(&String::from_utf8_lossy(&body));
-    let field = |name: &str| {
-        form.iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
-    };
-    match field("grant_type") {
-        Some("client_credentials") => {}
-        Some(_) => {
-            return Err(refused(
-                "unsupported_grant_type",
-                "grant type not supported",
-            ));
-        }
-        None => {
-            return Err(refused(
-                "invalid_request",
-                "missing required parameter: grant_type",
-            ));
-        }
-    }
-    let (id, secret) = match (&basic, field("client_id"), field("client_secret")) {
-        (_, Some(id), Some(secret)) => (id, secret),
-        (Some((id, secret)), ..) => (id.as_str(), secret.as_str()),
-        (None, ..) => {
-            return Err(refused(
-                "invalid_request",
-                "client_id and client_secret are required",
-            ));
-        }
-    };
-    if !same(id, &org.auth.client_id) {
-        return Err(refused("invalid_client_id", "client identifier invalid"));
-    }
-    if !same(secret, &org.auth.client_secret) {
-        return Err(refused("invalid_client", "invalid client credentials"));
-    }
-    let (organization, user) = org.identity();
-    Ok(Reply::json(&json!({
-        "access_token": org.auth.issue(&organization),
-        "signature": random_text(44),
-        "scope": "api",
-        "instance_url": org.url(),
-        "api_instance_url": org.url(),
-        "id": format!("{}/id/{organization}/{user}", org.url()),
-        "token_type": "Bearer",
-        "issued_at": (now() * 1000).to_string(),
-    })))
-}
-
 /// `POST /services/oauth2/revoke`.
 pub(crate) async fn revoke(org: &Org, call: Call) -> Result<Reply, ApiError> {
     call.only("POST")?;
-    let body = call.bytes(64 * 1024).await?;
+    let body = call.bytes(MOST_FORM).await?;
     let form = form_pairs(&String::from_utf8_lossy(&body));
     if let Some((_, token)) = form.iter().find(|(name, _)| name == "token") {
-        org.auth.issued().retain(|t| !same(t, token));
+        org.auth.revoke(token);
     }
     Ok(Reply::empty(StatusCode::OK))
 }
@@ -183,8 +192,8 @@ fn identity(org: &Org) -> Json {
         "id": format!("{url}/id/{organization}/{user}"),
         "user_id": user,
         "organization_id": organization,
-        "preferred_username": crate::org::USERNAME,
-        "username": crate::org::USERNAME,
+        "preferred_username": USERNAME,
+        "username": USERNAME,
         "email": crate::org::EMAIL,
         "email_verified": true,
         "name": "Rehearsal User",
@@ -209,7 +218,7 @@ fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
     Some((id.to_owned(), secret.to_owned()))
 }
 
-/// Decodes the standard alphabet, padded or not.
+/// Decodes the standard alphabet and that of addresses, padded or not.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut held) = (0u32, 0);
@@ -218,8 +227,8 @@ fn base64(text: &str) -> Option<Vec<u8>> {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
             _ => return None,
         };
         bits = bits << 6 | u32::from(six);
@@ -241,6 +250,7 @@ mod tests {
     fn base64_decodes() {
         assert_eq!(base64("aWQ6c2VjcmV0"), Some(b"id:secret".to_vec()));
         assert_eq!(base64("aWQ6cw=="), Some(b"id:s".to_vec()));
+        assert_eq!(base64("-_-_"), base64("+/+/"));
         assert_eq!(base64("a$"), None);
     }
 

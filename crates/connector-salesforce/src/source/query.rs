@@ -1,0 +1,92 @@
+//! One query job, from its creation to its last page.
+
+use std::time::Duration;
+
+use model::Failure;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::client::{Call, Client, TRANSFER_TIMEOUT};
+use crate::spool::Spool;
+
+/// The first pause between two looks at a job; then half as long again as it has taken, and no longer than `LATE`.
+const SOON: Duration = Duration::from_millis(100);
+const LATE: Duration = Duration::from_secs(20);
+/// Rows of one page.
+const PAGE: &str = "100000";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobInfo {
+    id: String,
+    state: String,
+    #[serde(default)]
+    created_date: String,
+    #[serde(default)]
+    error_message: Option<String>,
+}
+
+/// What a query gave.
+pub(super) struct Answer {
+    /// Each with a header of its own.
+    pub(super) pages: Vec<Spool>,
+    /// When it was asked.
+    pub(super) epoch: String,
+}
+
+pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answer, Failure> {
+    let operation = if all_rows { "queryAll" } else { "query" };
+    let body = json!({
+        "operation": operation,
+        "query": soql,
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+    });
+    // Asked twice, a query is answered twice: no harm is done when an answer is lost.
+    let job: JobInfo = client.json(Call::post(&["jobs", "query"], &body)).await?;
+    let begun = Instant::now();
+    loop {
+        let info: JobInfo = client.json(Call::get(&["jobs", "query", &job.id])).await?;
+        match info.state.as_str() {
+            "JobComplete" => break,
+            "Failed" | "Aborted" => {
+                let why = info
+                    .error_message
+                    .unwrap_or_else(|| "without a reason".to_owned());
+                return Err(Failure::chunk(
+                    "query_failed",
+                    format!("the org ended the query as {}: {why}", info.state),
+                )
+                .hint("mend the query, or `stevedore retry` asks again"));
+            }
+            _ => {}
+        }
+        tokio::time::sleep((begun.elapsed() / 2).clamp(SOON, LATE)).await;
+    }
+    let mut pages = Vec::new();
+    let mut locator: Option<String> = None;
+    loop {
+        let mut call = Call::get(&["jobs", "query", &job.id, "results"]).query("maxRecords", PAGE);
+        if let Some(locator) = &locator {
+            call = call.query("locator", locator);
+        }
+        let (page, next) = Spool::page(client, call.timeout(TRANSFER_TIMEOUT)).await?;
+        pages.push(page);
+        match next {
+            Some(next) if Some(&next) == locator.as_ref() => {
+                return Err(Failure::chunk(
+                    "results_unreadable",
+                    "a page of the query's results leads to itself",
+                ));
+            }
+            Some(next) => locator = Some(next),
+            None => break,
+        }
+    }
+    Ok(Answer {
+        pages,
+        epoch: job.created_date,
+    })
+}

@@ -1,0 +1,291 @@
+//! The org as a source: its slices tile an object, values arrive exactly, and what is asked of it is refused where it can't be had.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+use arrow::util::display::array_value_to_string;
+use connector::{Read, Sizing, Source, SourceObject};
+use connector_salesforce::salesforce_source;
+use model::Slice;
+use model::migration::{Connection, Migration, Operation};
+use std::sync::Arc;
+
+use support::{Bed, accounts};
+
+async fn source(bed: &Bed) -> Arc<dyn Source> {
+    let text = format!(
+        "{{\"kind\":\"salesforce\",\"instance_url\":\"{}\",\"access_token\":\"{}\"}}",
+        bed.org.url(),
+        bed.org.access_token()
+    );
+    let Connection::Salesforce(settings) = serde_json::from_str(&text).unwrap() else {
+        panic!("an org")
+    };
+    salesforce_source("org", &settings).await.unwrap()
+}
+
+fn object(from: &str) -> model::migration::Object {
+    let file = format!(
+        "migration: m\nconnections:\n  a: {{ kind: sqlite, url: \"sqlite:///x\" }}\nsource: a\ntarget: a\nobjects:\n  - {{ name: x, from: {from}, to: X }}\n"
+    );
+    Migration::parse(&file, "m.yaml").unwrap().objects.remove(0)
+}
+
+/// Reads everything, and gives each record's key and its name.
+async fn all(
+    source: &dyn Source,
+    found: &SourceObject,
+    slices: Vec<Slice>,
+    budget: usize,
+) -> (BTreeMap<String, String>, usize) {
+    let mut names = BTreeMap::new();
+    let mut next = slices;
+    let mut reads = 0;
+    while let Some(slice) = next.pop() {
+        match source.read(found, &slice, budget).await.unwrap() {
+            Read::TooBig(smaller) => {
+                assert!(smaller.len() > 1);
+                next.extend(smaller);
+            }
+            Read::Whole {
+                records,
+                rejected,
+                epoch,
+            } => {
+                assert!(rejected.is_empty() && !epoch.is_empty());
+                reads += 1;
+                let column = |name: &str| {
+                    records
+                        .column_by_name(name)
+                        .unwrap()
+                        .as_string::<i32>()
+                        .clone()
+                };
+                let (ids, values) = (column("Id"), column("Name"));
+                for row in 0..records.num_rows() {
+                    let twice =
+                        names.insert(ids.value(row).to_owned(), values.value(row).to_owned());
+                    assert!(twice.is_none(), "read twice");
+                }
+            }
+        }
+    }
+    (names, reads)
+}
+
+async fn load(bed: &Bed, count: usize) {
+    let plan = bed.accounts(Operation::Insert).await;
+    bed.load(&plan, &accounts(count)).await;
+}
+
+fn held(bed: &Bed) -> BTreeMap<String, String> {
+    let text = |record: &BTreeMap<String, serde_json::Value>, name: &str| {
+        record[name].as_str().unwrap().to_owned()
+    };
+    bed.org
+        .records("Account")
+        .iter()
+        .map(|record| (text(record, "Id"), text(record, "Name")))
+        .collect()
+}
+
+#[tokio::test]
+async fn slices_tile_an_object_however_it_is_cut() {
+    let bed = support::bed().await;
+    load(&bed, 1_000).await;
+    let source = source(&bed).await;
+    let found = source
+        .describe(&object("{ table: Account }"))
+        .await
+        .unwrap();
+    assert_eq!(found.estimated_records, Some(1_000));
+    assert_eq!(found.key, ["Id"]);
+    assert!(found.key_is_unique);
+    let sizing = Sizing {
+        records: 130,
+        bytes: 1 << 20,
+        slices: 100,
+    };
+    let split = source.split(&found, None, sizing).await.unwrap();
+    assert!(
+        split.cursor.is_none() && split.slices.len() == 8,
+        "{:?}",
+        split.slices
+    );
+    let expected = held(&bed);
+    assert_eq!(expected.len(), 1_000);
+    let (names, reads) = all(source.as_ref(), &found, split.slices, usize::MAX).await;
+    assert_eq!((&names, reads), (&expected, 8));
+    // One slice that is far too big is cut until it fits.
+    let one = Sizing {
+        records: 10_000,
+        bytes: 1 << 20,
+        slices: 100,
+    };
+    let whole = source.split(&found, None, one).await.unwrap();
+    assert_eq!(whole.slices.len(), 1);
+    let (names, reads) = all(source.as_ref(), &found, whole.slices, 60_000).await;
+    assert_eq!(names, expected);
+    assert!(reads > 3, "{reads}");
+    assert_eq!(source.count(&found).await.unwrap(), 1_000);
+}
+
+#[tokio::test]
+async fn records_are_read_again_by_their_keys() {
+    let bed = support::bed().await;
+    load(&bed, 20).await;
+    let source = source(&bed).await;
+    let query =
+        "{ query: \"SELECT External_Id__c, Id, Name FROM Account WHERE Name LIKE 'Name%' \" }";
+    let mut object = object(query);
+    object.key = vec!["external_id__c".to_owned()];
+    let found = source.describe(&object).await.unwrap();
+    assert_eq!(found.key, ["External_Id__c"]);
+    let slice = source
+        .slice_of_keys(
+            &found,
+            &["A3".to_owned(), "A17".to_owned(), "none".to_owned()],
+        )
+        .unwrap();
+    let Read::Whole { records, .. } = source.read(&found, &slice, usize::MAX).await.unwrap() else {
+        panic!("whole")
+    };
+    let mut keys: Vec<_> = texts(&records, "External_Id__c");
+    keys.sort();
+    assert_eq!(keys, ["A17", "A3"]);
+}
+
+fn texts(records: &RecordBatch, column: &str) -> Vec<String> {
+    let column = records.column_by_name(column).unwrap();
+    (0..column.len())
+        .map(|row| array_value_to_string(column, row).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn values_parents_and_deleted_records_are_read() {
+    let bed = support::bed().await;
+    let plan = bed.accounts(Operation::Insert).await;
+    bed.load(&plan, &accounts(3)).await;
+    let contacts = support::batch(&[
+        (
+            "Contact_External_Id__c",
+            vec![Some("C1".to_owned()), Some("C2".to_owned())],
+        ),
+        (
+            "LastName",
+            vec![Some("  Ö \"x\",\nb".to_owned()), Some("Two".to_owned())],
+        ),
+        ("Account.External_Id__c", vec![Some("A1".to_owned()), None]),
+    ]);
+    let plan = bed
+        .plan(
+            "Contact",
+            Operation::Insert,
+            "Contact_External_Id__c",
+            &[
+                "Contact_External_Id__c",
+                "LastName",
+                "Account.External_Id__c",
+            ],
+        )
+        .await;
+    bed.load(&plan, &contacts).await;
+    let source = source(&bed).await;
+    let read = async |from: &str| {
+        let found = source.describe(&object(from)).await.unwrap();
+        let slices = source
+            .split(
+                &found,
+                None,
+                Sizing {
+                    records: 1_000,
+                    bytes: 1 << 20,
+                    slices: 9,
+                },
+            )
+            .await
+            .unwrap()
+            .slices;
+        match source.read(&found, &slices[0], usize::MAX).await.unwrap() {
+            Read::Whole { records, .. } => records,
+            Read::TooBig(_) => panic!("small"),
+        }
+    };
+    let records = read("{ query: \"select Id, LastName, Account.External_Id__c, Account.CreatedDate, HasOptedOutOfEmail from Contact\" }").await;
+    let mut names = texts(&records, "LastName");
+    names.sort();
+    assert_eq!(names, ["  Ö \"x\",\nb", "Two"]);
+    let mut parents = texts(&records, "Account.External_Id__c");
+    parents.sort();
+    assert_eq!(parents, ["", "A1"]);
+    let kind = |name: &str| {
+        records
+            .schema()
+            .field_with_name(name)
+            .unwrap()
+            .data_type()
+            .clone()
+    };
+    assert!(matches!(
+        kind("Account.CreatedDate"),
+        DataType::Timestamp(..)
+    ));
+    let id = texts(&records, "Id")[0].clone();
+    let delete = bed.plan("Contact", Operation::Delete, "Id", &["Id"]).await;
+    bed.load(&delete, &support::batch(&[("Id", vec![Some(id)])]))
+        .await;
+    assert_eq!(
+        read("{ query: \"select Id from Contact\" }")
+            .await
+            .num_rows(),
+        1
+    );
+    assert_eq!(
+        read("{ query: \"select Id from Contact ALL ROWS\" }")
+            .await
+            .num_rows(),
+        2
+    );
+    assert!(
+        read("{ table: Account }")
+            .await
+            .column_by_name("BillingAddress")
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_is_refused_with_the_way_out() {
+    let bed = support::bed().await;
+    let source = source(&bed).await;
+    for (from, code) in [
+        ("{ table: Acount }", "unknown_object"),
+        (
+            "{ query: \"select Nme, Id from Account\" }",
+            "unknown_field",
+        ),
+        (
+            "{ query: \"select Id, BillingAddress from Account\" }",
+            "compound_field",
+        ),
+        (
+            "{ query: \"select Id, Who.Name from Task\" }",
+            "polymorphic_path",
+        ),
+        ("{ query: \"select Name from Account\" }", "unknown_key"),
+        (
+            "{ query: \"select Id from Account limit 3\" }",
+            "invalid_query",
+        ),
+        ("{ file: x.csv }", "unknown_file"),
+    ] {
+        let failure = source.describe(&object(from)).await.unwrap_err();
+        assert_eq!(failure.code, code, "{failure}");
+        assert!(failure.hint.is_some(), "{failure}");
+    }
+}

@@ -1,0 +1,259 @@
+//! Accounts with three contacts each into an org that misbehaves in every way it can, one way at a time and all at once: every record ends there exactly once.
+//! `STEVEDORE_TEST_ACCOUNTS` sets how many accounts; `make faults` takes a hundred thousand.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../line/stage.rs"]
+#[allow(dead_code, reason = "the tests of the line use all of it")]
+mod stage;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use model::RunStatus;
+use rehearsal_org::{CallFault, Pace, RehearsalOrg, Settings};
+use serde_json::Value;
+
+use stage::Stage;
+
+/// Contacts of each account.
+const CONTACTS: u64 = 3;
+
+fn accounts() -> u64 {
+    let wanted = std::env::var("STEVEDORE_TEST_ACCOUNTS").ok();
+    wanted.map_or(1_500, |wanted| {
+        wanted.parse().expect("a number of accounts")
+    })
+}
+
+/// One way of misbehaving.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    LockedRows,
+    Unavailable,
+    Throttled,
+    DroppedBefore,
+    DroppedAfter,
+    ExpiredSession,
+    FailedJobs,
+    Slowness,
+}
+
+const ALL: [Fault; 8] = [
+    Fault::LockedRows,
+    Fault::Unavailable,
+    Fault::Throttled,
+    Fault::DroppedBefore,
+    Fault::DroppedAfter,
+    Fault::ExpiredSession,
+    Fault::FailedJobs,
+    Fault::Slowness,
+];
+
+impl Fault {
+    /// Calls fail `times` in a row, or some more.
+    fn order(self, org: &RehearsalOrg, accounts: u64, times: u32) {
+        let faults = org.faults();
+        let rows = usize::try_from(accounts).unwrap();
+        let calls = |fault| {
+            for (method, path, at_least) in [
+                ("POST", "/jobs/ingest", 1),
+                ("PUT", "/batches", 1),
+                ("PATCH", "/jobs/ingest", 1),
+                ("GET", "/successfulResults", 1),
+                ("GET", "/failedResults", 1),
+                ("GET", "/jobs/ingest", 2),
+            ] {
+                faults.fail_calls(method, path, at_least * times, fault);
+            }
+        };
+        match self {
+            Self::LockedRows => faults.lock_rows(rows / 5),
+            Self::Unavailable => calls(CallFault::Status(503)),
+            Self::Throttled => calls(CallFault::Status(429)),
+            Self::DroppedBefore => calls(CallFault::DropBefore),
+            Self::DroppedAfter => calls(CallFault::DropAfter),
+            // Whoever logged in is thrown out when a job is being filled and when its results are read.
+            Self::ExpiredSession => {
+                faults.fail_calls("PUT", "/batches", 1, CallFault::Status(401));
+                faults.fail_calls("GET", "/successfulResults", 1, CallFault::Status(401));
+                org.expire_sessions();
+            }
+            Self::FailedJobs => {
+                faults.fail_job_after(rows / 3);
+                faults.fail_job_after(200);
+                faults.fail_job_after(rows / 2);
+            }
+            Self::Slowness => faults.pace_jobs(Some(Pace {
+                queued: Duration::from_millis(700),
+                per_chunk: Duration::from_millis(2),
+                finishing: Duration::from_millis(700),
+            })),
+        }
+    }
+}
+
+async fn stage_with(accounts: u64) -> Stage {
+    let mut stage = Stage::new().await;
+    // Jobs of several chunks, and several jobs.
+    let chunk = (accounts / 12).max(100);
+    stage.set("STEVEDORE__CHUNKS__RECORDS", &chunk.to_string());
+    stage.set(
+        "STEVEDORE__CHUNKS__JOB_BYTES",
+        &(chunk * 4 * 40).to_string(),
+    );
+    stage.set("STEVEDORE__CHUNKS__JOB_LINGER_MS", "300");
+    stage
+        .execute(
+            "source",
+            &format!(
+                "create table accounts (id bigint primary key, name text);
+                 insert into accounts select n, 'Account ' || n from generate_series(1, {accounts}) n;
+                 create table contacts (id bigint primary key, account_id bigint, last_name text);
+                 insert into contacts select n, (n * 7919) % {accounts} + 1, 'Contact ' || n from generate_series(1, {accounts} * {CONTACTS}) n;
+                 analyze accounts; analyze contacts"
+            ),
+        )
+        .await;
+    stage
+}
+
+fn migration(operation: &str) -> String {
+    format!(
+        "migration: line-test
+connections:
+  source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
+  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", client_id: \"${{ORG_CLIENT}}\", client_secret: \"${{ORG_SECRET}}\" }}
+source: source
+target: target
+objects:
+  - {{ name: accounts, from: {{ table: accounts }}, to: Account, operation: {operation}, external_id: External_Id__c,
+      fields: {{ External_Id__c: \"'A' || id\", Name: name }} }}
+  - {{ name: contacts, from: {{ table: contacts }}, to: Contact, operation: {operation}, external_id: Contact_External_Id__c,
+      fields: {{ Contact_External_Id__c: \"'C' || id\", LastName: last_name, Account: {{ lookup: accounts, by: account_id }} }} }}
+"
+    )
+}
+
+/// What the org holds: accounts as key and name, contacts as key, name and their account's key. Sorted, repetitions kept.
+fn held(org: &RehearsalOrg) -> (Vec<String>, Vec<String>) {
+    let text = |record: &std::collections::BTreeMap<String, Value>, field: &str| {
+        record[field].as_str().unwrap_or_default().to_owned()
+    };
+    let accounts = org.records("Account");
+    let keys: HashMap<String, String> = accounts
+        .iter()
+        .map(|account| (text(account, "Id"), text(account, "External_Id__c")))
+        .collect();
+    let mut held: (Vec<_>, Vec<_>) = (
+        accounts
+            .iter()
+            .map(|account| {
+                format!(
+                    "{}|{}",
+                    text(account, "External_Id__c"),
+                    text(account, "Name")
+                )
+            })
+            .collect(),
+        org.records("Contact")
+            .iter()
+            .map(|contact| {
+                let parent = keys.get(&text(contact, "AccountId"));
+                format!(
+                    "{}|{}|{}",
+                    text(contact, "Contact_External_Id__c"),
+                    text(contact, "LastName"),
+                    parent.map_or("", String::as_str)
+                )
+            })
+            .collect(),
+    );
+    held.0.sort();
+    held.1.sort();
+    held
+}
+
+fn expected(accounts: u64) -> (Vec<String>, Vec<String>) {
+    let mut expected: (Vec<_>, Vec<_>) = (
+        (1..=accounts)
+            .map(|n| format!("A{n}|Account {n}"))
+            .collect(),
+        (1..=accounts * CONTACTS)
+            .map(|n| format!("C{n}|Contact {n}|A{}", (n * 7919) % accounts + 1))
+            .collect(),
+    );
+    expected.0.sort();
+    expected.1.sort();
+    expected
+}
+
+async fn survives(faults: &[Fault], operation: &str, accounts: u64) {
+    let mut stage = stage_with(accounts).await;
+    let org = RehearsalOrg::start(Settings::default()).await.unwrap();
+    stage.set("ORG_URL", &org.url());
+    stage.set("ORG_CLIENT", org.client_id());
+    stage.set("ORG_SECRET", org.client_secret());
+    stage.start_all();
+    let begun = Instant::now();
+    let run = stage.run(&migration(operation)).await;
+    let times = if faults.len() == 1 { 2 } else { 1 };
+    for fault in faults {
+        fault.order(&org, accounts, times);
+    }
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{accounts} accounts, {} contacts, {operation}, {faults:?}: {} API calls, {seconds:.1} s",
+        accounts * CONTACTS,
+        org.api_calls()
+    );
+    assert!(view.balanced, "{view:?}");
+    let failed = "select object || ' ' || record_key || ' ' || error_code || ' ' || error_message from failed_records";
+    assert_eq!(stage.texts("control", failed).await, [""; 0]);
+    assert_eq!(org.faults().calls_left(), 0, "every fault was met");
+    let (expected, found) = (expected(accounts), held(&org));
+    assert_eq!(
+        (expected.0.len(), expected.1.len()),
+        (found.0.len(), found.1.len())
+    );
+    assert!(
+        expected == found,
+        "the org holds something else than the source"
+    );
+    org.stop().await;
+}
+
+macro_rules! survives {
+    ($($name:ident: $fault:ident),+ $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            survives(&[Fault::$fault], "insert", accounts()).await;
+        }
+    )+};
+}
+
+survives! {
+    locked_rows_are_sent_again: LockedRows,
+    an_org_that_is_unavailable_is_waited_for: Unavailable,
+    an_org_that_throttles_is_waited_for: Throttled,
+    connections_dropped_before_the_org_acted: DroppedBefore,
+    connections_dropped_after_the_org_acted: DroppedAfter,
+    sessions_that_end: ExpiredSession,
+    jobs_that_the_org_gives_up: FailedJobs,
+    slow_jobs: Slowness,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_at_once_by_insert() {
+    survives(&ALL, "insert", accounts()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_at_once_by_upsert() {
+    survives(&ALL, "upsert", accounts()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_at_once_with_few_records() {
+    survives(&ALL, "insert", 38).await;
+}
