@@ -192,7 +192,10 @@ fn differences(object: &ComparedObject) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let rows = table(&["field", "", ""], rows.into_iter());
+    let rows = table(
+        &["field", "difference", "records looked at"],
+        rows.into_iter(),
+    );
     format!("  differences\n{}", indented(&rows))
 }
 
