@@ -5,12 +5,14 @@
 mod bad_chunks;
 mod bad_input;
 mod before_a_run;
+mod changes;
 mod chinook;
 mod crashes;
 mod duplicates;
 mod embedded;
 mod files;
 mod graph;
+mod job_steps;
 mod retrying;
 mod salesforce;
 #[allow(

@@ -11,7 +11,7 @@ use crate::chinook;
 use crate::stage::Stage;
 
 /// The file's objects between SQLite or PostgreSQL and the org.
-fn into_org(source: &str, objects: &str) -> String {
+pub(crate) fn into_org(source: &str, objects: &str) -> String {
     format!(
         "migration: line-test
 connections:
@@ -25,7 +25,7 @@ objects:
     )
 }
 
-async fn org(stage: &mut Stage, pace: Duration) -> RehearsalOrg {
+pub(crate) async fn org(stage: &mut Stage, pace: Duration) -> RehearsalOrg {
     let settings = Settings {
         port: 0,
         pace: Pace::of(pace),
@@ -38,7 +38,7 @@ async fn org(stage: &mut Stage, pace: Duration) -> RehearsalOrg {
 }
 
 /// Key and values of every record of an object, as the org holds it: sorted, repetitions kept.
-fn held(org: &RehearsalOrg, object: &str, fields: &[&str]) -> Vec<String> {
+pub(crate) fn held(org: &RehearsalOrg, object: &str, fields: &[&str]) -> Vec<String> {
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

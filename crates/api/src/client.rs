@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures, FailuresQuery, Halt,
-    PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
+    Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures, FailuresQuery,
+    Halt, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -76,6 +76,11 @@ impl Client {
 
     pub async fn failures(&self, run: &str, query: &FailuresQuery) -> Result<Failures, Failure> {
         let request = self.request(Method::GET, &format!("/api/runs/{run}/failures"));
+        self.send(request.query(query)).await
+    }
+
+    pub async fn changes(&self, run: &str, query: &FailuresQuery) -> Result<Changes, Failure> {
+        let request = self.request(Method::GET, &format!("/api/runs/{run}/changes"));
         self.send(request.query(query)).await
     }
 

@@ -13,6 +13,7 @@ pub use before::{
 pub use client::Client;
 pub use error::{ErrorBody, ErrorEnvelope};
 pub use types::{
-    CheckReport, CheckedObject, FailedRecord, FailureGroup, Failures, FailuresQuery, Halt,
-    ObjectView, ReconciliationView, RunList, RunSummary, RunView, StartRun, Started,
+    ChangeGroup, ChangedValue, Changes, CheckReport, CheckedObject, FailedRecord, FailureGroup,
+    Failures, FailuresQuery, Halt, ObjectView, ReconciliationView, RunList, RunSummary, RunView,
+    StartRun, Started,
 };

@@ -95,6 +95,9 @@ pub struct ObjectView {
     pub state: ObjectState,
     #[serde(flatten)]
     pub books: Books,
+    /// Records with a value that was changed as the file says, because the target would have refused it. They are in the books as what else they are.
+    #[serde(default)]
+    pub changed: u64,
     #[serde(default)]
     pub estimated: Option<u64>,
     pub chunks_total: u64,
@@ -123,7 +126,7 @@ pub struct ReconciliationView {
     pub passed: bool,
 }
 
-/// `GET /api/runs/{run}/failures`.
+/// `GET /api/runs/{run}/failures`, and `…/changes`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FailuresQuery {
@@ -165,6 +168,39 @@ pub struct FailedRecord {
     pub retries: u64,
     #[serde(default)]
     pub data: Map<String, Value>,
+}
+
+/// `GET /api/runs/{run}/changes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    pub run: String,
+    pub groups: Vec<ChangeGroup>,
+    pub values: Vec<ChangedValue>,
+}
+
+/// The changed values of one field with one code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeGroup {
+    pub object: String,
+    pub field: String,
+    pub code: String,
+    pub values: u64,
+    pub example_key: String,
+    /// None where it was null.
+    pub example_was: Option<String>,
+}
+
+/// A value that the target holds as another than was computed, as the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedValue {
+    pub id: i64,
+    pub object: String,
+    pub key: String,
+    pub field: String,
+    /// Why the target would have refused the value.
+    pub code: String,
+    /// None where it was null.
+    pub was: Option<String>,
 }
 
 /// What `check` found in order.

@@ -1,7 +1,7 @@
 //! An outcome in the audit log's words.
 
 use chrono::Utc;
-use control::{AuditEntry, LedgerBlob, NewFailedRecord};
+use control::{AuditEntry, LedgerBlob, NewChange, NewFailedRecord};
 use model::{Envelope, Failure, Fate};
 use record::{Outcome, encode_batch};
 use serde_json::Value;
@@ -36,7 +36,21 @@ pub(crate) fn of(envelope: &Envelope, outcome: &Outcome, auditor: &str) -> Audit
             .iter()
             .map(|row| row.key.clone())
             .collect(),
+        changes: changes(outcome),
     }
+}
+
+/// Of records that the target did not take, nothing was changed: a retry of them tells anew.
+fn changes(outcome: &Outcome) -> Vec<NewChange> {
+    outcome
+        .changes_made()
+        .map(|change| NewChange {
+            key: change.key.clone(),
+            field: change.field.clone(),
+            code: change.code.clone(),
+            was: change.was.clone(),
+        })
+        .collect()
 }
 
 /// What a person has to look at; skipped records were left out on purpose and stay in the ledger alone.

@@ -1,4 +1,4 @@
-//! One outcome, recorded: books, failed records and ledger, in one transaction.
+//! One outcome, recorded: books, failed records, changed values and ledger, in one transaction.
 
 use async_trait::async_trait;
 use control::{Audited, KeyRow};

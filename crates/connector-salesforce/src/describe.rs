@@ -184,6 +184,7 @@ impl FieldAnswer {
     fn into_target(self) -> TargetField {
         let data_type = self.data_type();
         let is_text = data_type == DataType::Utf8;
+        let range = self.range();
         let values = self.picklist_values.unwrap_or_default().into_iter();
         TargetField {
             nullable: self.nillable,
@@ -191,6 +192,9 @@ impl FieldAnswer {
             createable: self.createable,
             updateable: self.updateable,
             max_length: (is_text && self.length > 0).then_some(self.length),
+            counts_utf16: true,
+            empty_is_null: is_text,
+            range,
             // Several of a multipicklist are joined into one text, which is no value of its list.
             values: (self.restricted_picklist && self.kind != "multipicklist").then(|| {
                 values
@@ -218,6 +222,16 @@ impl FieldAnswer {
             BASE64 => DataType::Binary,
             _ => DataType::Utf8,
         }
+    }
+
+    /// The years 1700 to 4000 are all there are. Source: SOAP guide, "Primitive Data Types".
+    fn range(&self) -> Option<(String, String)> {
+        let (from, to) = match self.kind.as_str() {
+            "date" => ("1700-01-01", "4000-12-31"),
+            "datetime" => ("1700-01-01T00:00:00Z", "4000-12-31T23:59:59.999Z"),
+            _ => return None,
+        };
+        Some((from.to_owned(), to.to_owned()))
     }
 
     fn decimal(&self) -> DataType {
@@ -312,6 +326,11 @@ mod tests {
         assert_eq!(field("NumberOfEmployees").max_length, None);
         assert_eq!(field("Rating__c").values, Some(vec!["Hot".to_owned()]));
         assert_eq!(field("Tags__c").values, None);
+        let range = |name: &str| field(name).range.clone().unwrap();
+        assert_eq!(range("Founded__c").0, "1700-01-01");
+        assert_eq!(range("Seen__c").1, "4000-12-31T23:59:59.999Z");
+        assert_eq!(field("Opens__c").range, None);
+        assert!(field("Name").empty_is_null && !field("Active__c").empty_is_null);
         assert!(field("External_Id__c").case_sensitive && !field("Name").case_sensitive);
         assert!(field("Id").case_sensitive);
         assert!(!field("BillingAddress").createable && !field("BillingAddress").updateable);

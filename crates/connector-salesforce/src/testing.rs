@@ -17,6 +17,9 @@ pub(crate) fn field(name: &str, native: &str, data_type: DataType) -> TargetFiel
         createable: true,
         updateable: true,
         max_length: None,
+        counts_utf16: true,
+        empty_is_null: true,
+        range: None,
         values: None,
         case_sensitive: false,
     }

@@ -35,6 +35,9 @@ fn plan() -> LoadPlan {
         createable: true,
         updateable: true,
         max_length: None,
+        counts_utf16: true,
+        empty_is_null: true,
+        range: None,
         values: None,
         case_sensitive: false,
     };

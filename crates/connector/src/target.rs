@@ -129,6 +129,15 @@ pub struct TargetField {
     /// Characters that fit, where it is text with a limit.
     #[serde(default)]
     pub max_length: Option<u32>,
+    /// `max_length` counts UTF-16 units, of which a character outside of the basic plane has two.
+    #[serde(default)]
+    pub counts_utf16: bool,
+    /// An empty text is held as null.
+    #[serde(default)]
+    pub empty_is_null: bool,
+    /// The lowest and the highest value that it takes, both included, as text of its type: digits, ISO 8601, moments in UTC.
+    #[serde(default)]
+    pub range: Option<(String, String)>,
     /// The only values allowed, where the target restricts them.
     #[serde(default)]
     pub values: Option<Vec<String>>,

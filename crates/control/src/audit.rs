@@ -9,7 +9,7 @@ use model::{Attempt, Books, ChunkRef, Failure, Fate, Pass, RunId};
 use crate::chunks::{ChunkKind, read_ref};
 use crate::db::{Row, Tx, args, list};
 use crate::failures::NewFailedRecord;
-use crate::{Control, Result};
+use crate::{Control, NewChange, Result, changes};
 
 /// A chunk's outcome: what goes into its audit row. The sums and the status follow from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,8 @@ pub struct AuditEntry {
     pub created_by: String,
     /// The keys of all records that it has read. Those of a retry chunk are counted here from now on; of another chunk they tell nothing.
     pub retried: Vec<String>,
+    /// Values that the target holds as others than were computed.
+    pub changes: Vec<NewChange>,
 }
 
 /// An attempt that came to nothing.
@@ -101,14 +103,14 @@ const OUTCOME: &str = "
     insert into audit_log (run_id, scheduler_run_id, object, chunk, attempt, pass, outcome, started_at, ended_at, duration_seconds,
         source_count, extracted_count, transformed_count, loaded_count, success_count, failed_count, skipped_count,
         created_count, updated_count, unchanged_count, deleted_count, rejected_count, status, error_message, job_id, batch_id,
-        file_path, file_size_mb, source_checksum, target_checksum, read_epoch, bytes, balanced, created_by)
+        file_path, file_size_mb, source_checksum, target_checksum, read_epoch, bytes, balanced, created_by, changed_count)
     select id, scheduler_run_id, $2, $3, $4, 'records', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 from runs where id = $1
+        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33 from runs where id = $1
     on conflict do nothing
     returning audit_id, (select kind from chunks where run_id = $1 and object = $2 and chunk = $3) as kind";
 
 impl Control {
-    /// Stores a chunk's outcome: audit row, failed records and ledger, in one transaction, unless an outcome of that chunk is stored.
+    /// Stores a chunk's outcome: audit row, failed records, changed values and ledger, in one transaction, unless an outcome of that chunk is stored.
     ///
     /// Of a chunk that sends records again, what was stored about those records before is marked as retried.
     /// Errors: `NotFound` if there is no such run.
@@ -131,6 +133,7 @@ impl Control {
             false => HashMap::new(),
         };
         insert_failed(&mut tx, entry, audit_id, failed, &earlier).await?;
+        changes::insert(&mut tx, entry, audit_id).await?;
         if let Some(ledger) = ledger {
             let sql = "insert into ledger (run_id, object, chunk, attempt, records, encoding_version, blob) values ($1, $2, $3, $4, $5, $6, $7)";
             let values = args![
@@ -291,6 +294,7 @@ fn outcome_args(entry: &AuditEntry) -> Vec<crate::db::Arg> {
         entry.bytes,
         books.balanced(),
         &entry.created_by,
+        changes::count(&entry.changes),
     ]
 }
 

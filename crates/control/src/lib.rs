@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod changes;
 mod chunks;
 mod db;
 mod dispatch;
@@ -27,6 +28,7 @@ use model::Secret;
 use crate::db::{Db, args};
 
 pub use audit::{AuditEntry, AuditRow, Audited, FailedAttempt, LedgerBlob};
+pub use changes::{ChangeGroup, Changes, NewChange, StoredChange};
 pub use chunks::{Chunk, ChunkCounts, ChunkKind};
 pub use dispatch::Dispatched;
 pub use error::{Error, Result};

@@ -129,6 +129,7 @@ fn place(index: usize, failure: &Failure) -> String {
     match (&failure.place.field, failure.code.as_str()) {
         (Some(field), _) => format!("objects.{index}.fields.{field}"),
         (None, "no_unique_key" | "no_key_field") => format!("objects.{index}.external_id"),
+        (None, "invalid_rule") => format!("objects.{index}.rules"),
         (None, "unknown_table" | "unknown_file") => format!("objects.{index}.from"),
         (None, "unknown_object" | "unknown_target") => format!("objects.{index}.to"),
         (None, _) => format!("objects.{index}"),

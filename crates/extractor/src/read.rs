@@ -60,6 +60,7 @@ impl Handler for Extractor {
             records,
             rivals,
             refusals: rejected,
+            changes: vec![],
         };
         let body = payload.encode()?;
         if body.len() > chunks.body_limit {

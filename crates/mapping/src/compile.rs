@@ -1,7 +1,5 @@
 //! Compiles an object's mapping: every field's expression, conversion and checks, against source and target as they are.
 
-use std::sync::Arc;
-
 use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
@@ -14,10 +12,14 @@ use record::meta;
 
 use crate::checks::Checks;
 use crate::columns;
+use crate::computed::Computed;
+use crate::constant::constant;
 use crate::convert::Conversion;
 use crate::expression::Expression;
 use crate::lookup;
-use crate::mapper::{Computed, Mapper, Stamp};
+use crate::mapper::{Mapper, Stamp};
+use crate::policy::Policy;
+use crate::rules::Rule;
 
 /// What a mapping is compiled from.
 pub struct Spec<'a> {
@@ -151,6 +153,10 @@ impl Compiler<'_> {
             .map(|name| columns::find(&self.spec.source, name).map(str::to_owned))
             .transpose()?
             .filter(|_| policy.ranks());
+        let rules = self.spec.object.rules.iter();
+        let rules = rules
+            .map(|rule| Rule::compile(rule, &self.spec.source, self.spec.began))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut mapper = Mapper::new(
             fields,
             stamps,
@@ -162,7 +168,7 @@ impl Compiler<'_> {
         )?;
         mapper.guards = self.guards()?;
         mapper.skips_unlinked = self.skips_unlinked();
-        Ok(mapper)
+        Ok(mapper.with_rules(rules))
     }
 
     /// The columns that a field is computed to; a polymorphic lookup has one for each object that may hold the parent.
@@ -204,7 +210,11 @@ impl Compiler<'_> {
                 let expression = Expression::compile(&mapped.from, source, began)?;
                 let values = mapped.values.clone();
                 let values = values.map(|values| (values, mapped.otherwise));
-                self.computed(self.place(name)?, expression, mapped.on_null, values)?
+                let place = self.place(name)?;
+                let mut computed = self.computed(place, expression, mapped.on_null, values)?;
+                let (checks, wanted) = (&computed.checks, computed.column.data_type());
+                computed.policy = Policy::compile(&mapped.on_invalid, checks, wanted, began)?;
+                computed
             }
             Field::Expression(sql) => {
                 let expression = Expression::compile(sql, source, began)?;
@@ -251,12 +261,13 @@ impl Compiler<'_> {
             Operation::Insert | Operation::Upsert
         );
         Ok(Computed {
-            checks: Checks::new(place.field, is_key, on_null == OnNull::Keep, creates),
+            checks: Checks::new(place.field, is_key, on_null == OnNull::Keep, creates)?,
             column,
             sent_as,
             expression,
             values,
             conversion,
+            policy: Policy::Reject,
         })
     }
 
@@ -412,23 +423,13 @@ impl Compiler<'_> {
 
 impl Stamp {
     fn new(column: Column, expression: &Expression) -> Result<Self, Failure> {
-        let wanted = column.data_type().clone();
-        let conversion = Conversion::between(&expression.data_type, &wanted)?;
-        let one = arrow::array::RecordBatch::try_new_with_options(
-            Arc::new(Schema::empty()),
-            Vec::new(),
-            &arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
-        )
-        .map_err(|error| Failure::bug(format!("no empty batch: {error}")))?;
-        let (value, bad) = expression.evaluate(&one);
-        let (value, lost) = conversion.apply(&value, &wanted)?;
-        if !bad.is_empty() || !lost.is_empty() {
-            return Err(Failure::usage(
+        match constant(expression, column.data_type())? {
+            Some(value) => Ok(Self { column, value }),
+            None => Err(Failure::usage(
                 "invalid_stamp",
                 "the stamp has no value of the field's type",
             )
-            .hint("change its expression"));
+            .hint("change its expression")),
         }
-        Ok(Self { column, value })
     }
 }

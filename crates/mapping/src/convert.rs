@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, TimeUnit};
-use arrow::util::display::FormatOptions;
+use arrow::util::display::{FormatOptions, array_value_to_string};
 use model::Failure;
 
 /// A conversion that is decided when the mapping is compiled.
@@ -122,7 +122,7 @@ fn counts(data_type: &DataType) -> bool {
     data_type.is_numeric() || *data_type == DataType::Boolean
 }
 
-fn cast(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, Failure> {
+pub(crate) fn cast(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, Failure> {
     let options = CastOptions {
         safe: true,
         format_options: FormatOptions::default(),
@@ -225,6 +225,16 @@ pub(crate) fn name(data_type: &DataType) -> String {
             format!("decimal({precision},{scale})")
         }
         other => other.to_string().to_lowercase(),
+    }
+}
+
+/// A value as a message shows it.
+pub(crate) fn shown(values: &ArrayRef, row: usize) -> String {
+    const LENGTH: usize = 200;
+    let text = array_value_to_string(values, row).unwrap_or_default();
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
     }
 }
 

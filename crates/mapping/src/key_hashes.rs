@@ -9,12 +9,13 @@ use arrow::util::display::array_value_to_string;
 use model::Failure;
 use record::{KeyHash, KeyHashes, hash_key, key_texts};
 
-use crate::mapper::{Computed, Mapper, Reason, broken, no_reasons};
+use crate::computed::Computed;
+use crate::mapper::{Mapper, Reason, broken};
 
 impl Mapper {
-    /// The target key of each record, hashed. Records without one are left out: they are refused when they are mapped.
+    /// The target key of each record, hashed. Records without one, and those that a rule refuses, are left out: they are refused when they are mapped.
     pub fn key_hashes(&self, records: &RecordBatch) -> Result<KeyHashes, Failure> {
-        let mut reasons = no_reasons(records);
+        let mut reasons = self.ruled(records);
         let hashes = self.hashed(records, &mut reasons)?;
         let keys = key_texts(records, &self.source_key)?;
         let ranks = self.ranks(records)?;
@@ -30,10 +31,15 @@ impl Mapper {
         })
     }
 
-    /// The target key of each record, hashed, whether or not it has one.
-    pub(crate) fn row_hashes(&self, records: &RecordBatch) -> Result<Vec<u128>, Failure> {
-        let mut reasons = no_reasons(records);
-        self.hashed(records, &mut reasons)
+    /// The target key of each record, hashed, whether or not it has one; none for those that a rule refuses.
+    pub(crate) fn row_hashes(&self, records: &RecordBatch) -> Result<Vec<Option<u128>>, Failure> {
+        let mut reasons = self.ruled(records);
+        let ruled_out: Vec<bool> = reasons.iter().map(Option::is_some).collect();
+        let hashes = self.hashed(records, &mut reasons)?;
+        let known = hashes.into_iter().zip(ruled_out);
+        Ok(known
+            .map(|(hash, ruled_out)| (!ruled_out).then_some(hash))
+            .collect())
     }
 
     fn hashed(
@@ -43,8 +49,8 @@ impl Mapper {
     ) -> Result<Vec<u128>, Failure> {
         let columns = self
             .key_computed()
-            .map(|field| field?.compute(records, reasons))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|field| Ok(field?.compute(records, reasons)?.0))
+            .collect::<Result<Vec<_>, Failure>>()?;
         self.hashes(&columns)
     }
 

@@ -7,27 +7,12 @@ use arrow::array::{
 };
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, Field as Column, Schema};
-use arrow::util::display::array_value_to_string;
-use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
-use record::{Checksum, Refusal, checksums, key_texts, meta, record_json};
+use record::{Change, Checksum, Refusal, checksums, key_texts, meta, record_json};
 
-use crate::checks::Checks;
-use crate::convert::{self, Conversion};
+use crate::computed::Computed;
 use crate::duplicates::{Duplicates, Standing};
-use crate::expression::Expression;
-use crate::value_map;
-
-/// One computed field.
-pub(crate) struct Computed {
-    pub(crate) column: Column,
-    /// The column's name, or `relation.key` where the parent is addressed by a relation.
-    pub(crate) sent_as: String,
-    pub(crate) expression: Expression,
-    pub(crate) values: Option<(ValueMap, Otherwise)>,
-    pub(crate) conversion: Conversion,
-    pub(crate) checks: Checks,
-}
+use crate::rules::Rule;
 
 /// A field that has the same value in every record.
 pub(crate) struct Stamp {
@@ -52,6 +37,7 @@ pub struct Mapper {
     pub(crate) guards: Vec<Computed>,
     /// Records of which nothing is set but their key are skipped.
     pub(crate) skips_unlinked: bool,
+    rules: Vec<Rule>,
 }
 
 /// A mapped batch. Every record that came in is in one of the two, in its order.
@@ -60,12 +46,14 @@ pub struct Mapped {
     /// The target's fields, with our columns of source key and checksum.
     pub records: RecordBatch,
     pub refusals: Vec<Refusal>,
+    /// The values in `records` that the file had changed, record by record.
+    pub changes: Vec<Change>,
 }
 
 /// Why a record is refused, before it is known as a whole.
 pub(crate) struct Reason {
-    fate: Fate,
-    failure: Failure,
+    pub(crate) fate: Fate,
+    pub(crate) failure: Failure,
 }
 
 impl Mapper {
@@ -101,7 +89,14 @@ impl Mapper {
             ranked_by,
             guards: Vec::new(),
             skips_unlinked: false,
+            rules: Vec::new(),
         })
+    }
+
+    /// Sets what records have to fulfil.
+    pub(crate) fn with_rules(mut self, rules: Vec<Rule>) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// The fields that are sent, in the target's own spelling, stamps last. A lookup by a relation is `relation.key`, `Account.External_Id__c`.
@@ -121,10 +116,14 @@ impl Mapper {
     }
 
     pub fn apply(&self, records: &RecordBatch, duplicates: &Duplicates) -> Result<Mapped, Failure> {
-        let mut reasons = no_reasons(records);
+        let mut reasons = self.ruled(records);
+        let ruled_out: Vec<bool> = reasons.iter().map(Option::is_some).collect();
         let mut columns = Vec::with_capacity(self.fields.len());
+        let mut changed = Vec::new();
         for field in &self.computed {
-            columns.push(field.compute(records, &mut reasons)?);
+            let (column, of_field) = field.compute(records, &mut reasons)?;
+            columns.push(column);
+            changed.extend(of_field);
         }
         for guard in &self.guards {
             guard.compute(records, &mut reasons)?;
@@ -134,8 +133,18 @@ impl Mapper {
         }
         let keys = key_texts(records, &self.source_key)?;
         if !duplicates.is_empty() {
-            self.judge(&columns, &keys, duplicates, &mut reasons)?;
+            self.judge(&columns, &keys, duplicates, &ruled_out, &mut reasons)?;
         }
+        // Of a record that is not moved, nothing was changed.
+        changed.retain(|changed| reasons[changed.row].is_none());
+        changed.sort_by_key(|changed| changed.row);
+        let changes = changed
+            .into_iter()
+            .map(|changed| {
+                let (key, was) = (keys.value(changed.row), changed.was.as_deref());
+                Change::new(key, changed.field, changed.code, was)
+            })
+            .collect();
         let mapped = self.batch(records.num_rows(), columns, &keys)?;
         let kept: BooleanArray = reasons
             .iter()
@@ -155,6 +164,7 @@ impl Mapper {
         Ok(Mapped {
             records: with_checksums(mapped)?,
             refusals,
+            changes,
         })
     }
 
@@ -176,12 +186,23 @@ impl Mapper {
         }
     }
 
+    /// What the rules say of each record. Those that they refuse are no rivals of others, wherever duplicates are looked for.
+    pub(crate) fn ruled(&self, records: &RecordBatch) -> Vec<Option<Reason>> {
+        let mut reasons = Vec::new();
+        reasons.resize_with(records.num_rows(), || None);
+        for rule in &self.rules {
+            rule.apply(records, &mut reasons);
+        }
+        reasons
+    }
+
     /// Refuses records whose target key others have as well.
     fn judge(
         &self,
         columns: &[ArrayRef],
         keys: &StringArray,
         duplicates: &Duplicates,
+        ruled_out: &[bool],
         reasons: &mut [Option<Reason>],
     ) -> Result<(), Failure> {
         let key_columns: Vec<ArrayRef> = self
@@ -193,6 +214,9 @@ impl Mapper {
         let hashes = self.hashes(&key_columns)?;
         let mut standing = duplicates.judge();
         for (row, reason) in reasons.iter_mut().enumerate() {
+            if ruled_out[row] {
+                continue;
+            }
             let standing = standing(hashes[row], keys.value(row));
             // Of what is not moved for another's sake, nobody needs to know what else is wrong.
             if reason.is_some() && !matches!(standing, Standing::Skipped { .. }) {
@@ -242,81 +266,6 @@ impl Mapper {
             .chain([Column::new(meta::KEY_COLUMN, DataType::Utf8, false)])
             .collect();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(broken)
-    }
-}
-
-impl Computed {
-    /// Different values of the expression stay different in the field.
-    pub(crate) fn keeps_values_apart(&self) -> bool {
-        let parses = self.expression.data_type.is_string() && !self.column.data_type().is_string();
-        self.values.is_none() && !parses
-    }
-
-    /// The field's values; where a record can't have one, a null and the first reason that is found.
-    pub(crate) fn compute(
-        &self,
-        records: &RecordBatch,
-        reasons: &mut [Option<Reason>],
-    ) -> Result<ArrayRef, Failure> {
-        let mut refuse = |row: usize, code: &str, message: String| {
-            let failure = Failure::reject(code, message).field(self.column.name());
-            reasons[row].get_or_insert(Reason {
-                fate: Fate::Rejected,
-                failure,
-            });
-        };
-        let (mut values, bad) = self.expression.evaluate(records);
-        let mut failed = vec![false; values.len()];
-        for bad in bad {
-            failed[bad.row] = true;
-            refuse(bad.row, "expression_failed", bad.message);
-        }
-        if let Some((map, otherwise)) = &self.values {
-            let (mapped, unlisted) = value_map::apply(&values, map, *otherwise)?;
-            for row in unlisted {
-                failed[row] = true;
-                refuse(
-                    row,
-                    "unmapped_value",
-                    format!("the value {} is not listed", shown(&values, row)),
-                );
-            }
-            values = mapped;
-        }
-        let wanted = self.column.data_type();
-        let (converted, lost) = self.conversion.apply(&values, wanted)?;
-        for row in lost {
-            failed[row] = true;
-            let message = format!(
-                "{} is not exactly a value of type {}",
-                shown(&values, row),
-                convert::name(wanted)
-            );
-            refuse(row, "invalid_value", message);
-        }
-        for wrong in self.checks.apply(&converted) {
-            if !failed[wrong.row] {
-                refuse(wrong.row, wrong.code, wrong.message);
-            }
-        }
-        Ok(converted)
-    }
-}
-
-/// Of no record is anything known yet.
-pub(crate) fn no_reasons(records: &RecordBatch) -> Vec<Option<Reason>> {
-    let mut reasons = Vec::new();
-    reasons.resize_with(records.num_rows(), || None);
-    reasons
-}
-
-/// A value as a message shows it.
-fn shown(values: &ArrayRef, row: usize) -> String {
-    const LENGTH: usize = 200;
-    let text = array_value_to_string(values, row).unwrap_or_default();
-    match text.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("`{}…`", &text[..end]),
-        None => format!("`{text}`"),
     }
 }
 

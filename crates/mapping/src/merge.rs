@@ -68,6 +68,7 @@ impl Mapper {
         let mut judge = duplicates.judge();
         let mut winners = Vec::new();
         for (row, hash) in hashes.into_iter().enumerate() {
+            let Some(hash) = hash else { continue };
             let is_moved = judge(hash, keys.value(row)) == Standing::Moved;
             let merged = duplicates.merged(hash);
             if is_moved && !merged.is_empty() {

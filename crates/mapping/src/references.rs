@@ -4,9 +4,9 @@ use model::Failure;
 use model::migration::{AnyLookup, Field, OnNull, Operation, Otherwise};
 
 use crate::compile::{Compiler, Place};
+use crate::computed::Computed;
 use crate::expression::Expression;
 use crate::lookup;
-use crate::mapper::Computed;
 
 impl Compiler<'_> {
     pub(crate) fn any_lookup(

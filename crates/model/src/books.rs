@@ -17,7 +17,7 @@ pub enum Fate {
     Rejected,
     /// Refused by the target.
     Failed,
-    /// Left out on purpose: a duplicate that the file told us to skip.
+    /// Left out on purpose, as the file says: a duplicate, or a record that does not fulfil a rule.
     Skipped,
 }
 

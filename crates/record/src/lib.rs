@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod canonical;
+mod change;
 mod journey;
 mod json;
 mod key;
@@ -13,6 +14,7 @@ mod refusal;
 mod wire;
 
 pub use canonical::{CHECKSUM_VERSION, Checksum, checksums, total};
+pub use change::Change;
 pub use journey::Journey;
 pub use json::record_json;
 pub use key::{key_texts, key_values};

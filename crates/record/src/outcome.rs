@@ -1,11 +1,13 @@
 //! A chunk after the loader: what became of each of its records.
 //! An SQL target stores the encoded outcome in the transaction that wrote the records, so that a later attempt can say the same again.
 
-use model::{Books, Failure};
+use std::collections::HashSet;
+
+use model::{Books, Failure, Fate};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{decode_batch, encode_batch, join_parts, split_parts, unreadable};
-use crate::{Journey, Ledger, Refusal};
+use crate::{Change, Journey, Ledger, Refusal};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -16,6 +18,8 @@ pub struct Outcome {
     pub ledger: Ledger,
     /// The reasons of those rejected, failed or skipped.
     pub refusals: Vec<Refusal>,
+    /// Values that were changed before they were sent, whatever became of their records.
+    pub changes: Vec<Change>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -23,11 +27,13 @@ struct Head {
     journey: Journey,
     job: Option<String>,
     refusals: Vec<Refusal>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
 }
 
 impl Outcome {
     /// The outcome of a chunk whose records were refused already: the target adds its own.
-    pub fn of_refused(journey: Journey, refusals: Vec<Refusal>) -> Self {
+    pub fn of_refused(journey: Journey, refusals: Vec<Refusal>, changes: Vec<Change>) -> Self {
         let mut ledger = Ledger::default();
         for refusal in &refusals {
             ledger.push(refusal.key.clone(), None, refusal.fate, None);
@@ -37,6 +43,7 @@ impl Outcome {
             job: None,
             ledger,
             refusals,
+            changes,
         }
     }
 
@@ -45,6 +52,23 @@ impl Outcome {
         self.ledger
             .push(refusal.key.clone(), None, refusal.fate, checksum);
         self.refusals.push(refusal);
+    }
+
+    /// The changed values that the target holds now: those of records that it took.
+    pub fn changes_made(&self) -> impl Iterator<Item = &Change> {
+        let taken: HashSet<&str> = match self.changes.is_empty() {
+            true => HashSet::new(),
+            false => self
+                .ledger
+                .rows
+                .iter()
+                .filter(|row| matches!(row.fate, Fate::Created | Fate::Updated | Fate::Unchanged))
+                .map(|row| row.key.as_str())
+                .collect(),
+        };
+        self.changes
+            .iter()
+            .filter(move |change| taken.contains(change.key.as_str()))
     }
 
     pub fn books(&self) -> Books {
@@ -56,6 +80,7 @@ impl Outcome {
             journey: self.journey.clone(),
             job: self.job.clone(),
             refusals: self.refusals.clone(),
+            changes: self.changes.clone(),
         })
         .map_err(|error| Failure::bug(format!("an outcome does not encode: {error}")))?;
         Ok(join_parts(&[
@@ -70,12 +95,14 @@ impl Outcome {
             journey,
             job,
             refusals,
+            changes,
         } = serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {
             journey,
             job,
             ledger: Ledger::from_batch(&decode_batch(ledger)?)?,
             refusals,
+            changes,
         })
     }
 }
@@ -83,8 +110,6 @@ impl Outcome {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use model::Fate;
-
     use super::*;
     use crate::Checksum;
 
@@ -106,7 +131,11 @@ mod tests {
             Failure::reject("too_long", "x").field("Name"),
             serde_json::Map::new(),
         );
-        let mut outcome = Outcome::of_refused(journey, vec![rejected]);
+        let changes = vec![
+            Change::new("8", "Name", "too_long", Some(&"é".repeat(501))),
+            Change::new("10", "Name", "required_field_missing", None),
+        ];
+        let mut outcome = Outcome::of_refused(journey, vec![rejected], changes);
         outcome.ledger.push(
             "8",
             Some("001".into()),
@@ -116,6 +145,13 @@ mod tests {
         assert!(!outcome.books().balanced());
         outcome.ledger.push("9", None, Fate::Updated, None);
         assert!(outcome.books().balanced());
+        let made: Vec<_> = outcome.changes_made().collect();
+        assert_eq!(
+            made,
+            [&outcome.changes[0]],
+            "of the record that the target took"
+        );
+        assert_eq!(made[0].was, Some(format!("{}…", "é".repeat(500))));
         assert_eq!(
             Outcome::decode(&outcome.encode().unwrap()).unwrap(),
             outcome

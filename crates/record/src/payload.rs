@@ -6,7 +6,7 @@ use model::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{decode_batch, encode_batch, join_parts, split_parts, unreadable};
-use crate::{Journey, Refusal, meta, record_json};
+use crate::{Change, Journey, Refusal, meta, record_json};
 
 /// Records still on their way, and those already refused; together all that was extracted.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +16,16 @@ pub struct Payload {
     /// Records of other chunks with the same target keys, where duplicates are merged; they are counted there.
     pub rivals: Option<RecordBatch>,
     pub refusals: Vec<Refusal>,
+    /// Values of the records on their way that were changed, as the file says.
+    pub changes: Vec<Change>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Head {
     journey: Journey,
     refusals: Vec<Refusal>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
 }
 
 impl Payload {
@@ -49,6 +53,7 @@ impl Payload {
         let head = serde_json::to_vec(&Head {
             journey: self.journey.clone(),
             refusals: self.refusals.clone(),
+            changes: self.changes.clone(),
         })
         .map_err(|error| Failure::bug(format!("a payload does not encode: {error}")))?;
         let rivals = self.rivals.as_ref().map(encode_batch).transpose()?;
@@ -61,8 +66,11 @@ impl Payload {
 
     pub fn decode(body: &[u8]) -> Result<Self, Failure> {
         let [head, records, rivals] = split_parts(body)?;
-        let Head { journey, refusals } =
-            serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
+        let Head {
+            journey,
+            refusals,
+            changes,
+        } = serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {
             journey,
             records: decode_batch(records)?,
@@ -70,6 +78,7 @@ impl Payload {
                 .then(|| decode_batch(rivals))
                 .transpose()?,
             refusals,
+            changes,
         })
     }
 }

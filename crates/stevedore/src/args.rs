@@ -42,7 +42,7 @@ pub(crate) enum Verb {
     Resume(FollowArgs),
     /// Sends failed and rejected records, and failed chunks, again, and follows the run to its end.
     Retry(FollowArgs),
-    /// Lists what was rejected or failed.
+    /// Lists what was rejected or failed, or which values were changed.
     Failures(FailuresArgs),
     /// Reads a migration file against its systems; moves nothing.
     Check(CheckArgs),
@@ -52,6 +52,9 @@ pub(crate) enum Verb {
     Doctor(LookArgs),
     /// Compares the source's schema with the target's.
     Compare(CompareArgs),
+    /// Writes a migration file from a project of another tool, and lists what could not be carried over.
+    #[command(subcommand)]
+    Import(ImportFrom),
     /// Runs services: the roles named, or all of them.
     Serve {
         /// coordinator, extractor, transformer, loader, auditor, reconciler
@@ -142,7 +145,10 @@ pub(crate) struct FailuresArgs {
     pub(crate) object: Option<String>,
     #[arg(long)]
     pub(crate) code: Option<String>,
-    /// Writes every failed record, with its data, as CSV.
+    /// Lists, in their place, the values that were changed on their way, as the file's `on_invalid` says.
+    #[arg(long)]
+    pub(crate) changed: bool,
+    /// Writes every failed record, with its data, as CSV; with --changed, every changed value.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
 }
@@ -158,6 +164,27 @@ pub(crate) struct CheckArgs {
     /// Prints the JSON Schema of migration files, for editors.
     #[arg(long)]
     pub(crate) schema: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// From an export.json of SFDMU (`sf sfdmu run`).
+    Sfdmu(SfdmuArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SfdmuArgs {
+    /// The export.json, or the folder that holds it.
+    pub(crate) project: PathBuf,
+    /// The migration file to be written; by default it is called after the folder. One that is there is not written over.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// As given to `sf sfdmu run`: an org's name, or `csvfile`. By default the first of the project's orgs.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sourceusername: Option<String>,
+    /// Likewise; by default the second of the project's orgs.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) targetusername: Option<String>,
 }
 
 #[derive(Debug, Args)]

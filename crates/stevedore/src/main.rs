@@ -6,6 +6,7 @@ mod exit;
 mod line;
 mod output;
 mod progress;
+mod sfdmu;
 mod verbs;
 
 use std::process::ExitCode;

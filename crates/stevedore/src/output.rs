@@ -66,6 +66,7 @@ pub(crate) fn summary(run: &RunView) -> serde_json::Value {
                 "rejected": books.rejected,
                 "failed": books.failed,
                 "skipped": books.skipped,
+                "changed": object.changed,
                 "seconds": object.seconds,
             })
         })
@@ -106,6 +107,7 @@ pub(crate) fn describe(run: &RunView) -> String {
             "rejected",
             "failed",
             "skipped",
+            "changed",
             "chunks",
             "seconds",
         ],
@@ -155,6 +157,7 @@ fn row(object: &ObjectView) -> Vec<String> {
         books.rejected.to_string(),
         books.failed.to_string(),
         books.skipped.to_string(),
+        object.changed.to_string(),
         format!("{}/{}", object.chunks_done, object.chunks_total),
         format!("{:.1}", object.seconds),
     ]

@@ -91,6 +91,7 @@ fn records(
         records: mapped.records,
         rivals: None,
         refusals,
+        changes: mapped.changes,
     })
 }
 

@@ -193,6 +193,7 @@ pub(crate) fn payload(records: RecordBatch) -> Payload {
         records,
         rivals: None,
         refusals: vec![],
+        changes: vec![],
     }
 }
 

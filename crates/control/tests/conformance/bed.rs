@@ -138,6 +138,7 @@ impl Bed {
             "services",
             "audit_log",
             "failed_records",
+            "changed_records",
             "ledger",
             "reconciliations",
             "jobs",

@@ -155,6 +155,7 @@ pub(crate) fn entry(chunk: &ChunkRef, attempt: Attempt, books: Books) -> AuditEn
         bytes: Some(4096),
         created_by: "auditor-1".to_owned(),
         retried: Vec::new(),
+        changes: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod audit;
 mod bed;
+mod changes;
 mod deposed;
 mod dispatch;
 mod failures;

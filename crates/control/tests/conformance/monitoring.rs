@@ -1,10 +1,10 @@
 //! Every statement that docs/monitoring.md shows works on the engine it is shown for, and finds something.
 
-use control::{Failures, JobChunk, NewJob, Verdict};
+use control::{Failures, JobChunk, NewChange, NewJob, Verdict};
 use model::{Attempt, ChunkNumber, DesiredState, Failure, Fate};
 
 use crate::bed::{Bed, on_both};
-use crate::fixture::{Fixture, MINUTE, books, failed};
+use crate::fixture::{Fixture, MINUTE, books, entry, failed};
 
 on_both!(the_documented_statements_work);
 
@@ -50,6 +50,14 @@ async fn populated(bed: &Bed) -> Fixture {
     let f = Fixture::planned(bed, 8).await;
     let control = &bed.control;
     f.dispatch(bed, 6).await;
+    let mut changed = entry(&f.chunk(1), Attempt(1), books(90, 0, 0));
+    changed.changes = vec![NewChange {
+        key: "k9".to_owned(),
+        field: "Name".to_owned(),
+        code: "too_long".to_owned(),
+        was: None,
+    }];
+    control.audit(&changed, &[], None).await.unwrap();
     f.finish(bed, 1, books(90, 0, 0), &[], &[]).await;
     f.finish(
         bed,

@@ -42,7 +42,7 @@ async fn eight_open_a_new_database_at_once(bed: &Bed) {
         assert_eq!(leader.unwrap().unwrap(), None);
     }
     let applied = bed.value("select count(*) from _sqlx_migrations").await;
-    assert_eq!(applied, "4");
+    assert_eq!(applied, "5");
 }
 
 async fn a_newer_schema_is_refused(bed: &Bed) {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod before;
+mod changes;
 mod door;
 mod failures;
 mod runs;
@@ -72,6 +73,7 @@ fn routes(office: Office, door: Door) -> Router {
         .route("/api/runs", get(runs::list).post(start::start))
         .route("/api/runs/{run}", get(runs::one))
         .route("/api/runs/{run}/failures", get(failures::list))
+        .route("/api/runs/{run}/changes", get(changes::list))
         .route("/api/runs/{run}/{verb}", post(runs::command))
         .layer(middleware::from_fn_with_state(door, door::check))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -23,6 +23,7 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
     let run = control.run(id).await?;
     let counts = control.counts(id).await?;
     let books = control.books(id).await?;
+    let changed = control.changed(id).await?;
     let mut objects = Vec::new();
     for object in control.objects(id).await? {
         let counts = counts.get(&object.name).cloned().unwrap_or_default();
@@ -35,7 +36,8 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
             0 => None,
             _ => control.chunk_failure(id, &object.name).await?,
         };
-        objects.push(view(object, &counts, books, failure));
+        let changed = changed.get(&object.name).copied().unwrap_or_default();
+        objects.push(view(object, &counts, books, changed, failure));
     }
     let mut total = Books::default();
     for object in &objects {
@@ -57,6 +59,7 @@ fn view(
     object: Object,
     counts: &ChunkCounts,
     books: Books,
+    changed: u64,
     failure: Option<Failure>,
 ) -> ObjectView {
     let seconds = object.started_at.map_or(0.0, |started| {
@@ -69,6 +72,7 @@ fn view(
         phase: u32::try_from(object.phase).unwrap_or_default(),
         state: object.state,
         books,
+        changed,
         estimated: object.estimated_records.and_then(|n| u64::try_from(n).ok()),
         chunks_total: counts.total() - counts.split - counts.superseded,
         chunks_done: counts.done,

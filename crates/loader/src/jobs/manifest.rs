@@ -51,7 +51,7 @@ impl Manifest {
         ];
         let batch = RecordBatch::try_new(Arc::new(schema_of_rows()), columns).map_err(broken)?;
         Ok(Self {
-            settled: Outcome::of_refused(payload.journey, payload.refusals),
+            settled: Outcome::of_refused(payload.journey, payload.refusals, payload.changes),
             rows: Rows { batch },
             rest: None,
             contended: 0,

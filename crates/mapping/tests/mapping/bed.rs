@@ -144,6 +144,9 @@ pub(crate) fn field(name: &str, data_type: DataType) -> TargetField {
         createable: true,
         updateable: true,
         max_length: None,
+        counts_utf16: false,
+        empty_is_null: false,
+        range: None,
         values: None,
         case_sensitive: true,
     }

@@ -5,6 +5,8 @@ mod bed;
 mod compile_errors;
 mod hostile;
 mod keys;
+mod policies;
 mod references;
 mod refusals;
+mod rules;
 mod survey;

@@ -9,6 +9,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::OnInvalid;
+
 /// The entry of `fields` that stands for all fields which source and target share by name: `"*": same`.
 pub const SHARED: &str = "*";
 
@@ -85,6 +87,8 @@ pub struct Mapped {
     pub otherwise: Otherwise,
     #[serde(default)]
     pub on_null: OnNull,
+    #[serde(default, skip_serializing_if = "OnInvalid::is_reject")]
+    pub on_invalid: OnInvalid,
 }
 
 pub type ValueMap = IndexMap<String, String>;
@@ -181,6 +185,8 @@ struct AnyForm {
     values: Option<ValueMap>,
     otherwise: Option<Otherwise>,
     on_null: Option<OnNull>,
+    #[serde(default, deserialize_with = "OnInvalid::given")]
+    on_invalid: Option<OnInvalid>,
 }
 
 #[derive(Deserialize)]
@@ -192,7 +198,10 @@ enum OneOrSeveral {
 
 impl AnyForm {
     fn into_field(self) -> Option<Field> {
-        let mapped = self.values.is_some() || self.otherwise.is_some() || self.on_null.is_some();
+        let mapped = self.values.is_some()
+            || self.otherwise.is_some()
+            || self.on_null.is_some()
+            || self.on_invalid.is_some();
         let Self {
             lookup,
             which,
@@ -235,6 +244,7 @@ impl AnyForm {
                 values: self.values,
                 otherwise: self.otherwise.unwrap_or_default(),
                 on_null: self.on_null.unwrap_or_default(),
+                on_invalid: self.on_invalid.unwrap_or_default(),
             }),
             _ => return None,
         })
@@ -286,7 +296,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
             .ok_or_else(|| {
                 A::Error::custom(
                     "a field is `{ lookup, by, second_pass }`, `{ lookup: [ … ], which, by, second_pass }`, `{ reference, by }`, `{ developer_name }` or \
-                     `{ from, values, otherwise, on_null }`",
+                     `{ from, values, otherwise, on_null, on_invalid }`",
                 )
             })
     }
@@ -357,6 +367,7 @@ mod tests {
         for yaml in [
             "{ lookup: a }",
             "{ lookup: a, by: b, on_null: keep }",
+            "{ lookup: a, by: b, on_invalid: null }",
             "{ from: a, developer_name: b }",
             "{ lookup: [a, b], by: c }",
             "{ lookup: a, which: w, by: c }",

@@ -6,8 +6,10 @@ mod environment;
 mod field;
 mod lines;
 mod object;
+mod on_invalid;
 mod phases;
 mod policy;
+mod rule;
 mod schema;
 mod second_pass;
 mod validate;
@@ -26,8 +28,10 @@ pub use field::{
 };
 pub use lines::Lines;
 pub use object::{From, Object, Operation};
+pub use on_invalid::OnInvalid;
 pub use phases::{Phase, phases};
 pub use policy::{Limits, OnDuplicateKey, OnMissingParent, Reconcile, Threshold};
+pub use rule::{Rule, Unfulfilled};
 pub use schema::json_schema;
 
 use crate::Failure;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Field, OnDuplicateKey, OnMissingParent, Reconcile};
+use super::{Field, OnDuplicateKey, OnMissingParent, Reconcile, Rule};
 
 /// An entry of `objects`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +59,9 @@ pub struct Object {
     pub on_missing_parent: OnMissingParent,
     #[serde(default)]
     pub on_duplicate_key: OnDuplicateKey,
+    /// What every record has to fulfil to be moved; the first that one does not fulfil decides about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     #[serde(default)]
     pub reconcile: Reconcile,
 }

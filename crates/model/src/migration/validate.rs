@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Field, Migration, Object, SHARED, environment};
+use super::{Field, Migration, Object, Rule, SHARED, environment};
 use crate::Failure;
 
 type Checked = Result<(), (Failure, String)>;
@@ -123,6 +123,10 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
             "add `watermark: <column>`",
         );
     }
+    for (index, rule) in object.rules.iter().enumerate() {
+        let before = &object.rules[..index];
+        check_rule(rule, before).map_err(|failure| (failure, format!("rules.{index}")))?;
+    }
     let fields = object.fields.iter().flatten();
     for (field, mapping) in fields {
         let entry = format!("fields.{field}");
@@ -163,6 +167,21 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
                 "take it out of one of the two",
             );
         }
+    }
+    Ok(())
+}
+
+fn check_rule(rule: &Rule, before: &[Rule]) -> Result<(), Failure> {
+    name(&rule.name)?;
+    if before.iter().any(|other| other.name == rule.name) {
+        let message = format!("two rules have the name `{}`", rule.name);
+        return Err(Failure::usage("duplicate_rule", message)
+            .hint("refused records are told apart by the names of rules: give each its own"));
+    }
+    if rule.require.trim().is_empty() {
+        let message = format!("the rule `{}` requires nothing", rule.name);
+        return Err(Failure::usage("empty_expression", message)
+            .hint("write a condition in SQL, like `amount >= 0`"));
     }
     Ok(())
 }
@@ -277,6 +296,16 @@ objects:
                 "  - name: x\n    from: { table: t }\n    to: T\n    on_duplicate_key: merge\n",
                 "no_watermark",
                 10,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    rules:\n      - { name: a, require: n > 0 }\n      - { name: a, require: m > 0 }\n",
+                "duplicate_rule",
+                12,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    to: T\n    rules:\n      - { name: a, require: \"\" }\n",
+                "empty_expression",
+                11,
             ),
         ];
         for (objects, code, line) in cases {

@@ -1,9 +1,10 @@
-//! Jobs in short, for people: ingest and query jobs side by side, and why rows of one failed.
+//! Jobs in short, for people: those of all bulk APIs side by side, and why rows of one failed.
 
 use std::collections::BTreeMap;
 
 use super::job::{Jobs, RowOutcome};
 use super::table::unreadable;
+use crate::errors::bulk_text;
 use crate::schema::catalogue::Catalogue;
 
 /// One job.
@@ -50,31 +51,37 @@ pub(crate) fn newest_first(jobs: &Jobs, catalogue: &Catalogue) -> Vec<Summary> {
     });
     let mut all: Vec<Summary> = ingest
         .chain(super::query::summaries(&jobs.queries))
+        .chain(super::classic::summaries(&jobs.classic))
         .collect();
     all.sort_by_key(|job| std::cmp::Reverse(job.number));
     all
 }
 
-/// Why rows of an ingest job failed, the most frequent first.
+/// Why rows of a job failed, the most frequent first.
 pub(crate) fn causes(jobs: &Jobs, id: &str) -> Vec<Cause> {
-    let Some(job) = jobs.find(id) else {
-        return Vec::new();
+    let mut by_code: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    let mut count = |text: &str| {
+        let (code, told) = text.split_once(':').unwrap_or((text, ""));
+        match by_code.get_mut(code) {
+            Some((rows, _)) => *rows += 1,
+            None => {
+                by_code.insert(code.to_owned(), (1, told.to_owned()));
+            }
+        }
     };
-    let (table, failed) = {
+    super::classic::outcomes(&jobs.classic, id, &mut |outcome| {
+        if let Err(errors) = outcome {
+            count(&bulk_text(errors));
+        }
+    });
+    let found = jobs.find(id).map(|job| {
         let progress = job.progress();
         (progress.table.clone(), progress.failed)
-    };
-    let mut by_code: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    if let (Some(table), 1..) = (table, failed) {
+    });
+    if let Some((Some(table), 1..)) = found {
         let counted = table.each_outcome(&mut |outcome| {
             if let RowOutcome::Failed(text) = outcome {
-                let (code, told) = text.split_once(':').unwrap_or((text, ""));
-                match by_code.get_mut(code) {
-                    Some((rows, _)) => *rows += 1,
-                    None => {
-                        by_code.insert(code.to_owned(), (1, told.to_owned()));
-                    }
-                }
+                count(text);
             }
         });
         if let Err(error) = counted {

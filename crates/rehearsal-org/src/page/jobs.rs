@@ -52,7 +52,7 @@ pub(super) fn section(page: &mut Html, jobs: &[Summary]) {
 
 fn pill(page: &mut Html, state: &str) {
     let class = match state {
-        "JobComplete" => "span class=\"pill good\"",
+        "JobComplete" | "Closed" => "span class=\"pill good\"",
         "Failed" | "Aborted" => "span class=\"pill bad\"",
         "InProgress" | "UploadComplete" => "span class=\"pill busy\"",
         _ => "span class=pill",

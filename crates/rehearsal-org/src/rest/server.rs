@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use super::call::Call;
 use super::reply::Reply;
 use super::route::answer;
+use crate::bulk::classic;
 use crate::errors::ApiError;
 use crate::faults::{CallFault, Refusal};
 use crate::org::Org;
@@ -51,16 +52,27 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
             // Read to its end, so that the client gets the answer and not a broken pipe.
             let mut body = call.body.into_data_stream();
             while let Some(Ok(_)) = body.next().await {}
-            match (refused, fault) {
-                (Some(Refusal::Daily), _) => refusal(403),
-                (Some(Refusal::Concurrent), _) | (_, Some(CallFault::ConcurrentLimit)) => {
-                    concurrent()
-                }
-                (_, Some(CallFault::Throttled(seconds))) => {
-                    refusal(429).with("retry-after", &seconds.to_string())
-                }
-                (_, Some(CallFault::Status(status))) => refusal(status),
-                _ => refusal(500),
+            let (status, wait) = match (refused, fault) {
+                (Some(_), _) | (_, Some(CallFault::ConcurrentLimit)) => (403, None),
+                (_, Some(CallFault::Throttled(seconds))) => (429, Some(seconds)),
+                (_, Some(CallFault::Status(status))) => (status, None),
+                _ => (500, None),
+            };
+            let concurrent = refused == Some(Refusal::Concurrent)
+                || refused.is_none() && fault == Some(CallFault::ConcurrentLimit);
+            let error = if concurrent {
+                self::concurrent()
+            } else {
+                refusal(status)
+            };
+            let reply = match (status, path.starts_with("/services/async/")) {
+                (503, _) => unavailable(),
+                (_, true) => classic::refused(&headers, error),
+                (_, false) => error.into(),
+            };
+            match wait {
+                Some(seconds) => reply.with("retry-after", &seconds.to_string()),
+                None => reply,
             }
         }
     };
@@ -82,7 +94,11 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
 
 /// The reply, unless the records failed meanwhile: whatever was answered may not have been stored.
 fn sound(org: &Org, reply: Reply) -> Reply {
-    if org.is_broken() { refusal(500) } else { reply }
+    if org.is_broken() {
+        refusal(500).into()
+    } else {
+        reply
+    }
 }
 
 /// A call that counts as one of those being answered, until it is dropped.
@@ -109,13 +125,21 @@ impl Drop for Running {
     }
 }
 
-fn concurrent() -> Reply {
+fn concurrent() -> ApiError {
     ApiError::new(
         StatusCode::FORBIDDEN,
         "REQUEST_LIMIT_EXCEEDED",
         "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
     )
-    .into()
+}
+
+/// What is said before the platform itself.
+fn unavailable() -> Reply {
+    Reply::html(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "<html><head><title>Service Unavailable</title></head><body>Server is temporarily unavailable\
+         </body></html>",
+    )
 }
 
 /// A response whose body fails before its first byte: the connection is closed with nothing of it sent.
@@ -126,17 +150,10 @@ fn cut_off() -> Response<Body> {
 }
 
 /// The body the platform gives with a status.
-fn refusal(status: u16) -> Reply {
+fn refusal(status: u16) -> ApiError {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let (code, message) = match status.as_u16() {
-        401 => return ApiError::session().into(),
-        503 => {
-            return Reply::html(
-                status,
-                "<html><head><title>Service Unavailable</title></head><body>Server is temporarily unavailable\
-                 </body></html>",
-            );
-        }
+        401 => return ApiError::session(),
         403 => ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
         404 => ("NOT_FOUND", "The requested resource does not exist"),
         400 => ("API_ERROR", "The request could not be processed"),
@@ -147,5 +164,5 @@ fn refusal(status: u16) -> Reply {
             "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1 (1)",
         ),
     };
-    ApiError::new(status, code, message).into()
+    ApiError::new(status, code, message)
 }

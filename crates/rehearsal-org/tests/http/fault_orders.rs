@@ -441,3 +441,38 @@ async fn batches_and_trees_meet_locks_as_other_writes_do() {
     );
     assert_eq!(client.org.count("Account"), 2);
 }
+
+#[tokio::test]
+async fn bulk_api_one_is_refused_in_its_own_words() {
+    let client = start().await;
+    let create = async |format: &str| {
+        let request = client
+            .request(Method::POST, "/services/async/60.0/job")
+            .header("content-type", format)
+            .body(r#"{"operation": "insert", "object": "Account", "contentType": "CSV"}"#);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let faults = client.org.faults();
+    for (fault, status, code) in [
+        (CallFault::Status(401), 400, "InvalidSessionId"),
+        (CallFault::Status(403), 403, "ExceededQuota"),
+        (CallFault::ConcurrentLimit, 403, "ExceededQuota"),
+        (CallFault::Throttled(1), 429, "Unknown"),
+        (CallFault::Status(500), 500, "Unknown"),
+    ] {
+        faults.fail_calls("POST", "/job", 1, fault);
+        let (answered, body) = create("application/json; charset=UTF-8").await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((answered, &body["exceptionCode"]), (status, &json!(code)));
+    }
+    faults.fail_calls("POST", "/job", 1, CallFault::Status(401));
+    let (_, body) = create("application/xml").await;
+    assert!(
+        body.contains("<exceptionCode>InvalidSessionId</exceptionCode>"),
+        "{body}"
+    );
+    faults.fail_calls("POST", "/job", 1, CallFault::Status(503));
+    assert!(create("application/json").await.1.starts_with("<html>"));
+    assert_eq!(create("application/json").await.0, 201);
+}

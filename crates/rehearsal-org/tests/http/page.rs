@@ -217,3 +217,45 @@ async fn only_browsers_of_this_machine_may_read_and_nobody_write() {
         (0, 1)
     );
 }
+
+#[tokio::test]
+async fn jobs_of_bulk_api_one_are_shown_too() {
+    let client = start().await;
+    let send = async |path: &str, kind: &str, body: &str| {
+        let request = client
+            .request(Method::POST, &format!("/services/async/60.0/job{path}"))
+            .header("content-type", kind)
+            .body(body.to_owned());
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success());
+        response.json::<serde_json::Value>().await
+    };
+    let job = r#"{"operation": "insert", "object": "Account", "contentType": "JSON"}"#;
+    let job = send("", "application/json", job).await.unwrap();
+    let id = job["id"].as_str().unwrap().to_owned();
+    let rows = r#"[{"Name": "x"}, {"Industry": "Retail"}]"#;
+    send(&format!("/{id}/batch"), "application/json", rows)
+        .await
+        .unwrap();
+    send(
+        &format!("/{id}"),
+        "application/json",
+        r#"{"state": "Closed"}"#,
+    )
+    .await
+    .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !page(&client, "/")
+        .await
+        .contains("<span class=\"pill good\">Closed</span>")
+    {
+        assert!(std::time::Instant::now() < deadline, "the job did not end");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let shown = page(&client, &format!("/jobs/{id}")).await;
+    assert!(shown.contains("insert Account"));
+    assert!(
+        shown.contains("<td class=n>1</td><td><code>REQUIRED_FIELD_MISSING</code>"),
+        "{shown}"
+    );
+}

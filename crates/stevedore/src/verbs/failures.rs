@@ -8,6 +8,7 @@ use model::Failure;
 use serde_json::Value;
 
 use super::Desk;
+use super::changes::changes;
 use crate::args::FailuresArgs;
 use crate::embedded::Want;
 use crate::exit;
@@ -24,6 +25,10 @@ pub(crate) async fn failures(
         code: args.code,
         ..FailuresQuery::default()
     };
+    if args.changed {
+        let csv = args.csv.as_deref();
+        return changes(&reached.client, output, &args.run, query, csv).await;
+    }
     if let Some(path) = &args.csv {
         let records = all(&reached.client, &args.run, query).await?;
         write(path, &records)?;
@@ -64,7 +69,7 @@ pub(crate) async fn failures(
 }
 
 /// A message that a terminal's line holds; values in it may have line breaks.
-fn shortened(message: &str) -> String {
+pub(super) fn shortened(message: &str) -> String {
     const LENGTH: usize = 100;
     let line = message.replace(['\r', '\n', '\t'], " ");
     match line.char_indices().nth(LENGTH) {
@@ -89,14 +94,16 @@ async fn all(
     }
 }
 
+pub(super) fn unwritable(path: &Path, error: &csv::Error) -> Failure {
+    Failure::usage(
+        "unwritable_file",
+        format!("{} can't be written: {error}", path.display()),
+    )
+}
+
 /// Every column that any record has; a null is an empty cell, as is a column that a record does not have.
 fn write(path: &Path, records: &[FailedRecord]) -> Result<(), Failure> {
-    let unwritable = |error: csv::Error| {
-        Failure::usage(
-            "unwritable_file",
-            format!("{} can't be written: {error}", path.display()),
-        )
-    };
+    let unwritable = |error: csv::Error| unwritable(path, &error);
     let columns: BTreeSet<&String> = records
         .iter()
         .flat_map(|record| record.data.keys())

@@ -1,11 +1,13 @@
-//! The verbs, one file each. All but `serve` and `rehearse` speak to a coordinator by its API.
+//! The verbs, one file each. All but `import`, `serve` and `rehearse` speak to a coordinator by its API.
 
+mod changes;
 mod check;
 mod compare;
 mod control;
 mod doctor;
 mod failures;
 mod follow;
+mod import;
 mod plan;
 mod rehearse;
 mod run;
@@ -41,6 +43,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Doctor(args) => doctor::doctor(&desk, output, args).await,
         Verb::Compare(args) => compare::compare(&desk, output, args).await,
         Verb::Plan(args) => plan::plan(&desk, output, args).await,
+        Verb::Import(from) => import::import(output, from),
         Verb::Serve { roles } => serve::serve(desk.settings, &roles).await,
         Verb::Rehearse(args) => rehearse::rehearse(output, args).await,
     }

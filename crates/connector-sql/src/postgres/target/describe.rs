@@ -181,6 +181,10 @@ impl PostgresTarget {
             createable: !generated,
             updateable: !generated,
             max_length: max_length.and_then(|length| u32::try_from(length).ok()),
+            // Exact types say what fits by themselves.
+            counts_utf16: false,
+            empty_is_null: false,
+            range: None,
             values: self.get(row, "labels")?,
             case_sensitive: native.name != "citext",
             name,

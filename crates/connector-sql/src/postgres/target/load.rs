@@ -165,7 +165,7 @@ fn outcome(plan: &LoadPlan, payload: Payload, mut applied: Applied) -> Result<Ou
         Some([id]) => batch.column_by_name(id),
         _ => None,
     };
-    let mut outcome = Outcome::of_refused(payload.journey, payload.refusals);
+    let mut outcome = Outcome::of_refused(payload.journey, payload.refusals, payload.changes);
     for row in 0..batch.num_rows() {
         let checksum = checksums
             .filter(|sums| sums.is_valid(row))

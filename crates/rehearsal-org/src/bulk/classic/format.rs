@@ -186,8 +186,8 @@ impl From<ApiError> for Exception {
                 let code = match text("errorCode").as_deref() {
                     Some("METHOD_NOT_ALLOWED") => "MethodNotAllowed",
                     Some("NOT_FOUND") => "InvalidUrl",
-                    Some("REQUEST_TOO_LARGE") => "ExceededQuota",
-                    Some("UNKNOWN_EXCEPTION") => "Unknown",
+                    Some("REQUEST_TOO_LARGE" | "REQUEST_LIMIT_EXCEEDED") => "ExceededQuota",
+                    Some("UNKNOWN_EXCEPTION" | "SERVER_UNAVAILABLE") => "Unknown",
                     _ => "ClientInputError",
                 };
                 (code.to_owned(), message)

@@ -109,7 +109,7 @@ impl BatchState {
 pub(super) struct ClassicJob {
     pub(super) id: String,
     pub(super) spec: Spec,
-    created: i64,
+    pub(super) created: i64,
     progress: Mutex<JobProgress>,
     /// In a serial job, held by the batch under way.
     pub(super) turn: tokio::sync::Mutex<()>,
@@ -204,7 +204,7 @@ impl Batch {
 
 impl BatchProgress {
     /// Rows processed, and those of them that failed.
-    fn counts(&self) -> (u64, u64) {
+    pub(super) fn counts(&self) -> (u64, u64) {
         match &self.matched {
             Some(matched) => (matched.ids.len() as u64, 0),
             None => {
@@ -334,6 +334,12 @@ impl ClassicJobs {
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClassicJob>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All jobs with their numbers.
+    pub(super) fn all(&self) -> Vec<(u64, Arc<ClassicJob>)> {
+        let jobs = self.jobs();
+        jobs.iter().map(|(n, job)| (*n, Arc::clone(job))).collect()
     }
 
     pub(super) fn create(&self, number: u64, spec: Spec) -> Arc<ClassicJob> {

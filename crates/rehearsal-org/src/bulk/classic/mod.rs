@@ -10,9 +10,31 @@ mod job;
 mod results;
 mod routes;
 mod rows;
+mod summary;
+
+use axum::http::{HeaderMap, StatusCode};
+
+use crate::errors::ApiError;
+use crate::rest::Reply;
 
 pub(crate) use job::ClassicJobs;
 pub(crate) use routes::answer;
+pub(super) use summary::{outcomes, summaries};
+
+/// How these calls are told what the org refuses before it looks at them.
+pub(crate) fn refused(headers: &HeaderMap, error: ApiError) -> Reply {
+    let exception = match error.status {
+        StatusCode::UNAUTHORIZED => {
+            format::Exception::new("InvalidSessionId", "Invalid session id")
+        }
+        status => {
+            let mut exception = format::Exception::from(error);
+            exception.status = status;
+            exception
+        }
+    };
+    exception.reply(format::Format::of(headers).unwrap_or(format::Format::Xml))
+}
 
 /// The namespace of everything here.
 const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";

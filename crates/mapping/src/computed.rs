@@ -1,0 +1,121 @@
+//! One field of a mapping: its expression, value map, conversion and checks, and what becomes of values that do not pass.
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::Field as Column;
+use arrow::util::display::array_value_to_string;
+use model::migration::{Otherwise, ValueMap};
+use model::{Failure, Fate};
+
+use crate::checks::{Checks, Wrong};
+use crate::convert::{self, Conversion, shown};
+use crate::expression::Expression;
+use crate::mapper::Reason;
+use crate::policy::Policy;
+use crate::value_map;
+
+/// One computed field.
+pub(crate) struct Computed {
+    pub(crate) column: Column,
+    /// The column's name, or `relation.key` where the parent is addressed by a relation.
+    pub(crate) sent_as: String,
+    pub(crate) expression: Expression,
+    pub(crate) values: Option<(ValueMap, Otherwise)>,
+    pub(crate) conversion: Conversion,
+    pub(crate) checks: Checks,
+    pub(crate) policy: Policy,
+}
+
+/// A value that the policy of its field has changed.
+pub(crate) struct Changed<'a> {
+    pub(crate) row: usize,
+    pub(crate) field: &'a str,
+    pub(crate) code: &'static str,
+    /// None where it was null.
+    pub(crate) was: Option<String>,
+}
+
+impl Computed {
+    /// Different values of the expression stay different in the field.
+    pub(crate) fn keeps_values_apart(&self) -> bool {
+        let parses = self.expression.data_type.is_string() && !self.column.data_type().is_string();
+        self.values.is_none() && !parses
+    }
+
+    /// The field's values, and which of them were changed; where a record can't have one, a null and the first reason that is found.
+    pub(crate) fn compute(
+        &self,
+        records: &RecordBatch,
+        reasons: &mut [Option<Reason>],
+    ) -> Result<(ArrayRef, Vec<Changed<'_>>), Failure> {
+        let mut refuse = |row: usize, code: &str, message: String| {
+            let failure = Failure::reject(code, message).field(self.column.name());
+            reasons[row].get_or_insert(Reason {
+                fate: Fate::Rejected,
+                failure,
+            });
+        };
+        let (mut values, bad) = self.expression.evaluate(records);
+        let mut failed = vec![false; values.len()];
+        for bad in bad {
+            failed[bad.row] = true;
+            refuse(bad.row, "expression_failed", bad.message);
+        }
+        if let Some((map, otherwise)) = &self.values {
+            let (mapped, unlisted) = value_map::apply(&values, map, *otherwise)?;
+            for row in unlisted {
+                failed[row] = true;
+                refuse(
+                    row,
+                    "unmapped_value",
+                    format!("the value {} is not listed", shown(&values, row)),
+                );
+            }
+            values = mapped;
+        }
+        let (converted, wrong) = self.converted(&values, &mut failed)?;
+        let (mended, changed, left) = self.policy.apply(converted, &self.checks, wrong)?;
+        for wrong in left {
+            refuse(wrong.row, wrong.code, wrong.message);
+        }
+        let changed = changed
+            .into_iter()
+            .map(|wrong| Changed {
+                row: wrong.row,
+                field: self.column.name(),
+                code: wrong.code,
+                was: values
+                    .is_valid(wrong.row)
+                    .then(|| array_value_to_string(&values, wrong.row).unwrap_or_default()),
+            })
+            .collect();
+        Ok((mended, changed))
+    }
+
+    /// The values in the field's type, and what is wrong with them: one thing each.
+    fn converted(
+        &self,
+        values: &ArrayRef,
+        failed: &mut [bool],
+    ) -> Result<(ArrayRef, Vec<Wrong>), Failure> {
+        let wanted = self.column.data_type();
+        let (converted, lost) = self.conversion.apply(values, wanted)?;
+        let mut wrong: Vec<Wrong> = lost
+            .into_iter()
+            .map(|row| Wrong {
+                row,
+                code: "invalid_value",
+                message: format!(
+                    "{} is not exactly a value of type {}",
+                    shown(values, row),
+                    convert::name(wanted)
+                ),
+            })
+            .collect();
+        for wrong in &wrong {
+            failed[wrong.row] = true;
+        }
+        let checked = self.checks.apply(&converted)?;
+        wrong.extend(checked.into_iter().filter(|wrong| !failed[wrong.row]));
+        Ok((converted, wrong))
+    }
+}
