@@ -414,3 +414,31 @@ async fn the_doctors_exit_code_is_its_verdict() {
         assert_eq!(printed.get("findings").is_some(), code < 2, "{name}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_fields_are_written_as_files() {
+    let mut stage = Stage::new().await;
+    stage
+        .execute(
+            "source",
+            "create table accounts (id bigint primary key, old_code varchar(20))",
+        )
+        .await;
+    let org = org(&mut stage, Schema::standard()).await;
+    let object = "  - { name: accounts, from: { table: accounts }, to: Account, operation: upsert, external_id: External_Id__c, \
+                  fields: { External_Id__c: \"'K' || id\", Old_Code__c: old_code } }\n";
+    std::fs::write(stage.file("m.yaml"), into_org(object).file).expect("a file");
+    let mut command = stage.command(&["compare", "m.yaml", "--metadata", "out", "--json"]);
+    // By the embedded line.
+    let command = command
+        .env_remove("STEVEDORE__DATABASE__URL")
+        .env_remove("STEVEDORE__BROKER__URL");
+    let done = command.output().expect("it runs");
+    assert_eq!(done.status.code(), Some(0));
+    let report: api::CompareReport = serde_json::from_slice(&done.stdout).expect("one document");
+    assert_eq!(report.objects[0].missing_fields[0].field, "Old_Code__c");
+    let path = "out/force-app/main/default/objects/Account/fields/Old_Code__c.field-meta.xml";
+    let written = std::fs::read_to_string(stage.file(path)).expect("the field is written");
+    assert!(written.contains("<length>20</length>"), "{written}");
+    org.stop().await;
+}

@@ -7,7 +7,7 @@ mod support;
 use connector::Intent;
 use model::migration::Operation;
 use model::{Finding, Grade};
-use rehearsal_org::{FieldSchema, RehearsalOrg, Schema, Settings};
+use rehearsal_org::{FieldSchema, ObjectSchema, RehearsalOrg, Schema, Settings};
 use support::{Bed, by_token};
 
 async fn bed() -> Bed {
@@ -16,6 +16,10 @@ async fn bed() -> Bed {
     let mut loose = FieldSchema::external_id("Loose_Id__c");
     loose.unique = false;
     contact.fields.push(loose);
+    let thing = ObjectSchema::new("Thing__c", "a9T");
+    schema
+        .objects
+        .push(thing.with([FieldSchema::external_id("Key__c")]));
     schema.automation = serde_json::from_value(serde_json::json!({
         "validation_rules": [
             {"object": "Contact", "name": "Phone_needed", "required": "Phone", "message": "Give a phone"},
@@ -25,6 +29,7 @@ async fn bed() -> Bed {
             {"object": "Contact", "name": "ContactTrigger", "events": ["before insert", "after delete"]},
             {"object": "Contact", "name": "Packaged", "events": ["after update"], "namespace": "npsp"},
             {"object": "Contact", "name": "OnlyDelete", "events": ["before delete"]},
+            {"object": "Thing__c", "name": "ThingTrigger", "events": ["before insert"]},
             {"object": "Contact", "name": "Asleep", "events": ["before insert"], "active": false}],
         "flows": [
             {"name": "Greet", "object": "Contact", "trigger_type": "RecordAfterSave", "versions": 3, "active_version": 2},
@@ -195,4 +200,16 @@ async fn calls_that_run_out_are_told() {
         Grade::Warning,
         "{findings:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn triggers_of_custom_objects_are_found_by_their_ids() {
+    let bed = bed().await;
+    let findings = bed
+        .target
+        .inspect(&[intent("things", "Thing__c", Operation::Upsert, "Key__c")])
+        .await;
+    let found = of(&findings, "trigger");
+    assert_eq!(found.len(), 1, "{findings:?}");
+    assert!(found[0].what.contains("ThingTrigger"), "{found:?}");
 }

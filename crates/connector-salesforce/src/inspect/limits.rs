@@ -35,21 +35,24 @@ fn judge(limits: &Value, intents: &[Intent]) -> Vec<Finding> {
         let intents = intents.iter().filter(|intent| which(intent.operation));
         intents.filter_map(|intent| intent.records).sum()
     };
-    let batches = intents
+    let batches: u64 = intents
         .iter()
         .filter_map(|intent| intent.records)
         .map(|records| records.div_ceil(ROWS_OF_A_BATCH))
         .sum();
-    let new = records(|operation| matches!(operation, Operation::Insert | Operation::Upsert));
+    let megabytes = |records: u64| (records * KILOBYTES_OF_A_RECORD).div_ceil(1_024);
+    let inserted = records(|operation| operation == Operation::Insert);
+    // Of those that are upserted some may be there already.
+    let upserted = records(|operation| operation == Operation::Upsert);
     [
-        left(limits, "DailyApiRequests", "api_calls", "API calls of today", 0, "wait until the 24-hour window has moved on, or ask Salesforce for more"),
-        left(limits, "DailyBulkApiBatches", "bulk_batches", "bulk batches of today", batches, "move fewer objects a day, with --only"),
+        left(limits, "DailyApiRequests", "api_calls", "API calls of today", (0, 0), "wait until the 24-hour window has moved on, or ask Salesforce for more"),
+        left(limits, "DailyBulkApiBatches", "bulk_batches", "bulk batches of today", (batches, batches), "move fewer objects a day, with --only"),
         left(
             limits,
             "DataStorageMB",
             "data_storage",
             "MB of data storage",
-            (new * KILOBYTES_OF_A_RECORD).div_ceil(1_024),
+            (megabytes(inserted), megabytes(inserted + upserted)),
             "records take about 2 kB each whatever is in them, and those that exist already take no more; free storage or buy it first",
         ),
     ]
@@ -58,13 +61,13 @@ fn judge(limits: &Value, intents: &[Intent]) -> Vec<Finding> {
     .collect()
 }
 
-/// None where the org has no such limit.
+/// None where the org has no such limit. `needed` is what will be taken for sure, and at most.
 fn left(
     limits: &Value,
     name: &str,
     code: &str,
     what: &str,
-    needed: u64,
+    needed: (u64, u64),
     hint: &str,
 ) -> Option<Finding> {
     let of = |key: &str| limits.get(name)?.get(key)?.as_i64();
@@ -73,15 +76,17 @@ fn left(
         return None;
     }
     let left = u64::try_from(left).unwrap_or_default();
-    let needs = if needed > 0 {
-        format!("; about {needed} will be needed")
-    } else {
-        String::new()
+    let (sure, at_most) = needed;
+    let needs = match needed {
+        (_, 0) => String::new(),
+        (sure, at_most) if sure == at_most => format!("; about {at_most} will be needed"),
+        _ => format!("; up to {at_most} will be needed"),
     };
     let said = format!("{left} of {most} {what} are left{needs}");
-    Some(if left == 0 || needed > left {
+    let little = most as f64 * LITTLE;
+    Some(if left == 0 || sure > left {
         Finding::problem(code, said).hint(hint)
-    } else if (left - needed) as f64 <= most as f64 * LITTLE {
+    } else if left.saturating_sub(at_most) as f64 <= little {
         Finding::warning(code, said).hint(hint)
     } else {
         Finding::ok(code, said)
@@ -96,12 +101,22 @@ mod tests {
     use super::*;
 
     fn grades(calls: i64, batches: i64, storage: i64, records: u64) -> Vec<(String, Grade)> {
+        grades_of(Operation::Insert, calls, batches, storage, records)
+    }
+
+    fn grades_of(
+        operation: Operation,
+        calls: i64,
+        batches: i64,
+        storage: i64,
+        records: u64,
+    ) -> Vec<(String, Grade)> {
         let limit = |left: i64| json!({"Max": 100, "Remaining": left});
         let limits = json!({"DailyApiRequests": limit(calls), "DailyBulkApiBatches": limit(batches), "DataStorageMB": limit(storage)});
         let intent = Intent {
             object: "accounts".to_owned(),
             to: "Account".to_owned(),
-            operation: Operation::Insert,
+            operation,
             key: Vec::new(),
             fields: Vec::new(),
             records: Some(records),
@@ -139,6 +154,14 @@ mod tests {
             grades(100, 100, 100, 50_000)[2],
             of("data_storage", Grade::Warning)
         );
+    }
+
+    #[test]
+    fn what_is_upserted_may_be_there_already() {
+        let storage = |operation| grades_of(operation, 100, 100, 50, 30_000)[2].1;
+        assert_eq!(storage(Operation::Insert), Grade::Problem);
+        assert_eq!(storage(Operation::Upsert), Grade::Warning);
+        assert_eq!(storage(Operation::Update), Grade::Ok);
     }
 
     #[test]

@@ -123,7 +123,18 @@ fn fields(intent: &Intent, described: &Described) -> Vec<Finding> {
 fn key_field(intent: &Intent, described: &Described, key: &str) -> Option<Finding> {
     let object = &described.object.name;
     let by_id = key.eq_ignore_ascii_case(ID);
-    if by_id && intent.operation != Operation::Insert {
+    if by_id && intent.operation == Operation::Insert {
+        return Some(
+            Finding::problem(
+                "key",
+                format!(
+                    "the Id of a new {object} is the org's to give, and carries no key of ours"
+                ),
+            )
+            .hint("name an External ID that is unique under `external_id`, and fill it"),
+        );
+    }
+    if by_id {
         return Some(Finding::ok(
             "key",
             format!("{object} records are found by their Id"),

@@ -28,8 +28,9 @@ pub(crate) async fn compare(
     request: &StartRun,
 ) -> Result<CompareReport, Failure> {
     let migration = preflight::read(request)?;
-    let source = connections.source(&migration).await?;
-    let target = connections.target(&migration).await?;
+    let placed = |failure: Failure| failure.file(&request.file_name);
+    let source = connections.source(&migration).await.map_err(placed)?;
+    let target = connections.target(&migration).await.map_err(placed)?;
     let mut objects = Vec::new();
     for object in &migration.objects {
         // What a second pass fills, its object has.
@@ -39,7 +40,8 @@ pub(crate) async fn compare(
                 object,
                 target: target.as_ref(),
             };
-            objects.push(comparison.compare(source.as_ref()).await?);
+            let compared = comparison.compare(source.as_ref()).await;
+            objects.push(compared.map_err(|failure| placed(failure.object(&object.name)))?);
         }
     }
     Ok(CompareReport {

@@ -92,7 +92,7 @@ async fn measured(line: &Line, migration: &str) -> Result<Measured, Failure> {
     for object in view.objects {
         if object.books.extracted >= ENOUGH && object.seconds > 0.0 {
             let rate = object.books.extracted as f64 / object.seconds;
-            measured.insert(object.name, (rate, format!("measured in run {}", run.id)));
+            measured.insert(object.name, (rate, format!("measured in run {}; where the connections led elsewhere then, it was another system's", run.id)));
         }
     }
     Ok(measured)

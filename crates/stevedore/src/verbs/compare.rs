@@ -152,7 +152,7 @@ fn differences(object: &ComparedObject) -> String {
         } else if difference.lost > 0 {
             format!("do not fit: {} values", difference.lost)
         } else {
-            "values that do not fit are rejected".to_owned()
+            "what does not fit would be refused".to_owned()
         };
         let types = format!("{} -> {}", difference.source, difference.target);
         vec![difference.field.clone(), types, what]
@@ -192,7 +192,10 @@ fn differences(object: &ComparedObject) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let rows = table(&["field", "", ""], rows.into_iter());
+    let rows = table(
+        &["field", "difference", "records looked at"],
+        rows.into_iter(),
+    );
     format!("  differences\n{}", indented(&rows))
 }
 

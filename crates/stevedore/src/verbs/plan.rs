@@ -66,7 +66,10 @@ fn people(report: &PlanReport) -> String {
         number(totals.chunks, all_counted(|object| object.chunks_are))
     );
     if totals.jobs > 0 {
-        text += &format!(", ~{} bulk jobs, ~{} API calls", totals.jobs, totals.calls);
+        text += &format!(
+            ", ~{} bulk jobs, ~{} API calls (and a few for each object, to describe and count)",
+            totals.jobs, totals.calls
+        );
     }
     text += &format!(
         "; about {} when objects are moved one after another\n",
