@@ -6,8 +6,8 @@ use model::Failure;
 use model::migration::{Field, OnNull, Operation};
 
 use crate::compile::{Compiler, Place};
+use crate::computed::Computed;
 use crate::expression::Expression;
-use crate::mapper::Computed;
 
 /// Types whose values are ids of the system that they were read from.
 const IDS: &[&str] = &["id", "reference"];

@@ -4,7 +4,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field as Column, Schema};
 use mapping::{Fit, Surveyed, survey, texts};
 use model::Failure;
-use model::migration::{Field, Lookup, Mapped, OnNull, Otherwise};
+use model::migration::{Field, Lookup, Mapped, OnInvalid, OnNull, Otherwise};
 
 use crate::bed::{Bed, began};
 
@@ -71,6 +71,7 @@ fn values_are_those_that_the_map_gives() {
         ),
         otherwise: Otherwise::Reject,
         on_null: OnNull::Clear,
+        on_invalid: OnInvalid::Reject,
     };
     let batch = records(&[(1, "A"), (2, "Z")]);
     let field = of(&Field::Mapped(mapped.clone())).unwrap();
