@@ -64,12 +64,12 @@ async fn what_is_wrong_is_told_in_its_place() {
             Some(14),
         ),
         (
-            "cyclic lookup",
+            "objects that wait for one another",
             objects(
-                "  - { name: a, from: { table: things }, key: id, to: keyed, operation: upsert, external_id: id, fields: { id: id, name: { lookup: a, by: id } } }\n",
+                "  - { name: a, from: { table: things }, to: keyed, after: b }\n  - { name: b, from: { table: things }, to: keyed, after: a }\n",
             ),
             2,
-            "cyclic_lookup",
+            "cyclic_order",
             Some(8),
         ),
         (

@@ -198,6 +198,9 @@ pub(crate) struct RehearseArgs {
     /// A JSON file of objects, fields and record types to add to the standard ones; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Vec<PathBuf>,
+    /// A file that keeps its records, and gives them back at the next start; without one they are gone at the end.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
     /// Speaks https, and writes the certificate that clients must trust to this file.
     #[arg(long, value_name = "CA.PEM")]
     pub(crate) tls: Option<PathBuf>,

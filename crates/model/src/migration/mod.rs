@@ -80,7 +80,12 @@ impl Migration {
             .and_then(|()| second_pass::split(&mut migration))
             .and_then(|()| {
                 let ordered = phases(&migration).map(|_| ());
-                ordered.map_err(|failure| (failure, "objects".to_owned()))
+                ordered.map_err(|failure| {
+                    let named =
+                        |object: &Object| Some(&object.name) == failure.place.object.as_ref();
+                    let place = migration.objects.iter().position(named);
+                    (failure, format!("objects.{}", place.unwrap_or_default()))
+                })
             });
         checked.map_err(|(failure, path)| failure.file(file).line(Lines::of(text).line(&path)))?;
         Ok(migration)

@@ -19,12 +19,13 @@ pub(crate) async fn rehearse(output: &Output, args: RehearseArgs) -> Result<u8, 
     let settings = Settings {
         port: args.port,
         schema,
+        data: args.data,
         tls: args.tls.is_some(),
         ..Settings::default()
     };
     let org = RehearsalOrg::start(settings).await.map_err(|error| {
         Failure::usage("no_rehearsal_org", error.to_string())
-            .hint("name another port with --port, or 0 for any")
+            .hint("name another port with --port, or 0 for any; or another file with --data")
     })?;
     for fault in args.fault {
         org.faults().order(fault);
