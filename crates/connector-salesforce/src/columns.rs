@@ -4,7 +4,6 @@
 use arrow::array::RecordBatch;
 use connector::{LoadPlan, Relation, TargetField};
 use model::Failure;
-use model::migration::Operation;
 use record::meta;
 
 /// A column that is sent.
@@ -31,7 +30,7 @@ pub(crate) enum Fills<'a> {
 
 /// The columns of a plan, in its order. A delete sends ids alone.
 pub(crate) fn columns(plan: &LoadPlan) -> Result<Vec<Column<'_>>, Failure> {
-    let names = if plan.operation == Operation::Delete {
+    let names = if plan.operation.deletes() {
         &plan.key
     } else {
         &plan.fields

@@ -37,6 +37,13 @@ pub(crate) fn calls(jobs: u64, seconds_each: f64) -> JobCalls {
 pub(crate) fn lasting(plan: &LoadPlan) -> Vec<String> {
     let own = "what triggers, flows and rules of the org do by themselves when records are written (`stevedore doctor` lists them)";
     match plan.operation {
+        Operation::HardDelete => vec![
+            format!(
+                "deleted {} records, with what hangs below them by master-detail: they are gone for good",
+                plan.to
+            ),
+            own.to_owned(),
+        ],
         Operation::Delete => vec![
             format!(
                 "deleted {} records, with what hangs below them by master-detail, once they have left the org's recycle bin, after 15 days",

@@ -73,7 +73,7 @@ fn check_key(plan: &LoadPlan, now: &Described) -> Result<(), Failure> {
             )
         };
     };
-    if matches!(plan.operation, Operation::Update | Operation::Delete) {
+    if plan.operation == Operation::Update || plan.operation.deletes() {
         return if key == ID {
             Ok(())
         } else {
@@ -121,7 +121,7 @@ fn unique_fields(now: &Described) -> impl Iterator<Item = &str> {
 
 fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Result<(), Failure> {
     let object = &now.object.name;
-    if plan.operation == Operation::Delete {
+    if plan.operation.deletes() {
         return if now.deletable {
             Ok(())
         } else {

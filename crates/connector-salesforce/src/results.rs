@@ -258,9 +258,7 @@ impl Places {
                     }
                 }
             }
-            File::Successful if shape.operation == Operation::Delete => {
-                Verdict::Deleted { id: id() }
-            }
+            File::Successful if shape.operation.deletes() => Verdict::Deleted { id: id() },
             File::Successful if at(self.said).eq_ignore_ascii_case("true") => {
                 Verdict::Created { id: id() }
             }
@@ -291,7 +289,7 @@ mod tests {
     use crate::testing::plan;
 
     fn rows(file: File, text: &str, operation: Operation) -> Result<Vec<Sent>, Failure> {
-        let key = if operation == Operation::Delete {
+        let key = if operation.deletes() {
             "Id"
         } else {
             "External_Id__c"

@@ -251,6 +251,23 @@ async fn values_parents_and_deleted_records_are_read() {
             .num_rows(),
         2
     );
+    let left = read("{ query: \"select Id from Contact\" }").await;
+    let left = Some(texts(&left, "Id")[0].clone());
+    let past_the_bin = bed
+        .plan("Contact", Operation::HardDelete, "Id", &["Id"])
+        .await;
+    let results = bed
+        .load(&past_the_bin, &support::batch(&[("Id", vec![left])]))
+        .await;
+    let gone = |sent: &connector::Sent| matches!(sent.verdict, connector::Verdict::Deleted { .. });
+    assert!(results.len() == 1 && results.values().all(gone));
+    assert_eq!(
+        read("{ query: \"select Id from Contact ALL ROWS\" }")
+            .await
+            .num_rows(),
+        1,
+        "the one in the recycle bin"
+    );
     assert!(
         read("{ table: Account }")
             .await

@@ -64,6 +64,14 @@ impl<'a> Place<'a> {
             _ => self.name.clone(),
         }
     }
+
+    /// The name of its column in a batch. A lookup that may point to several objects may have several columns, each for one of them.
+    fn column(&self) -> String {
+        match &self.found_by {
+            Some((Some(_), _)) => self.sent_as(),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 impl Mapper {
@@ -241,7 +249,7 @@ impl Compiler<'_> {
             expression.data_type.clone()
         };
         let conversion = Conversion::between(&given, &wanted)?;
-        let mut column = Column::new(&place.name, wanted, true);
+        let mut column = Column::new(place.column(), wanted, true);
         if let Some(field) = place.field {
             column = meta::with_native(column, &field.native);
         }
@@ -251,10 +259,7 @@ impl Compiler<'_> {
         if let Some((_, by)) = &place.found_by {
             column = meta::with_lookup(column, by);
         }
-        let sent_as = match place.name.contains('.') {
-            true => place.name.clone(),
-            false => place.sent_as(),
-        };
+        let sent_as = place.sent_as();
         let is_key = self.is_key(&place.name);
         let creates = matches!(
             self.spec.object.operation,

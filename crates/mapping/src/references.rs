@@ -41,9 +41,7 @@ impl Compiler<'_> {
             .map(|(parent, is_it)| {
                 let sql = format!("case when {is_it} then {} end", parent.expr);
                 let expression = Expression::compile(&sql, source, began)?;
-                let mut place = self.reference(name, &parent.object, parent.external_id)?;
-                // Several columns fill one field, so each has a name of its own.
-                place.name = place.sent_as();
+                let place = self.reference(name, &parent.object, parent.external_id)?;
                 self.computed(place, expression, OnNull::Keep, None)
             })
             .collect()

@@ -36,7 +36,9 @@ impl Compiler<'_> {
             let writable = match spec.object.operation {
                 Operation::Insert => field.createable,
                 Operation::Update => field.updateable,
-                Operation::Upsert | Operation::Delete => field.createable && field.updateable,
+                Operation::Upsert | Operation::Delete | Operation::HardDelete => {
+                    field.createable && field.updateable
+                }
             };
             let is_id = IDS.contains(&field.native.as_str());
             if !writable || is_id || taken.contains(&field.name.as_str()) {

@@ -209,10 +209,8 @@ impl Automation {
     ) -> Result<Vec<Finding>, Failure> {
         let all = self.all(client, DATA, FLOWS).await?;
         let object = &described.object.name;
-        let deletes = operations.contains(&Operation::Delete);
-        let saves = operations
-            .iter()
-            .any(|operation| *operation != Operation::Delete);
+        let deletes = operations.iter().any(|operation| operation.deletes());
+        let saves = operations.iter().any(|operation| !operation.deletes());
         let ours = all.iter().filter(|row| {
             let on = text(row, "TriggerObjectOrEventLabel");
             let about =
@@ -307,14 +305,14 @@ fn is_of(row: &Value, tables: &[String]) -> bool {
 
 /// What sets a trigger off, of that which is done.
 fn events(row: &Value, operations: &[Operation]) -> Vec<&'static str> {
-    use Operation::{Delete, Insert, Update, Upsert};
+    use Operation::{Delete, HardDelete, Insert, Update, Upsert};
     let all: [(&str, &str, &[Operation]); 6] = [
         ("UsageBeforeInsert", "before insert", &[Insert, Upsert]),
         ("UsageAfterInsert", "after insert", &[Insert, Upsert]),
         ("UsageBeforeUpdate", "before update", &[Update, Upsert]),
         ("UsageAfterUpdate", "after update", &[Update, Upsert]),
-        ("UsageBeforeDelete", "before delete", &[Delete]),
-        ("UsageAfterDelete", "after delete", &[Delete]),
+        ("UsageBeforeDelete", "before delete", &[Delete, HardDelete]),
+        ("UsageAfterDelete", "after delete", &[Delete, HardDelete]),
     ];
     all.iter()
         .filter(|(column, _, by)| {

@@ -46,7 +46,7 @@ fn rights(intent: &Intent, described: &Described) -> Finding {
             ("create", described.createable),
             ("update", described.updateable),
         ],
-        Operation::Delete => &[("delete", described.deletable)],
+        Operation::Delete | Operation::HardDelete => &[("delete", described.deletable)],
     };
     let verbs = |allowed: bool| {
         let verbs = needed.iter().filter(move |(_, may)| *may == allowed);
@@ -84,7 +84,7 @@ fn fields(intent: &Intent, described: &Described) -> Vec<Finding> {
         match field {
             None if !is_key => missing.push(name.as_str()),
             None => {}
-            Some(_) if intent.operation == Operation::Delete || name.eq_ignore_ascii_case(ID) => {}
+            Some(_) if intent.operation.deletes() || name.eq_ignore_ascii_case(ID) => {}
             Some(field) => {
                 let open = match intent.operation {
                     Operation::Update => field.updateable,
@@ -156,7 +156,7 @@ fn key_field(intent: &Intent, described: &Described, key: &str) -> Option<Findin
         .any(|key| matches!(key.as_slice(), [only] if only == name));
     let external = described.external_ids.contains(name);
     Some(match (intent.operation, external, unique) {
-        (Operation::Update | Operation::Delete, ..) => Finding::problem(
+        (Operation::Update | Operation::Delete | Operation::HardDelete, ..) => Finding::problem(
             "key",
             format!("records of {object} are found by Id to {}, not by `{name}`", intent.operation.as_str()),
         )

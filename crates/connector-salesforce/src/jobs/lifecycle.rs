@@ -30,11 +30,19 @@ struct JobInfo {
     error_message: Option<String>,
 }
 
+/// The operation in the org's words.
+fn in_org(operation: Operation) -> &'static str {
+    match operation {
+        Operation::HardDelete => "hardDelete",
+        other => other.as_str(),
+    }
+}
+
 /// Opens a job. When the answer is lost another is opened: one that nobody knows is never closed, writes nothing, and the org clears it away.
 pub(crate) async fn create(client: &Client, plan: &LoadPlan) -> Result<String, Failure> {
     let mut body = json!({
         "object": plan.to,
-        "operation": plan.operation.as_str(),
+        "operation": in_org(plan.operation),
         "contentType": "CSV",
         "columnDelimiter": "COMMA",
         "lineEnding": "LF",

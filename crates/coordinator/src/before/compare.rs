@@ -182,7 +182,7 @@ impl Comparison<'_> {
             .filter(|field| match operation {
                 Operation::Insert | Operation::Upsert => field.createable,
                 Operation::Update => field.updateable,
-                Operation::Delete => false,
+                Operation::Delete | Operation::HardDelete => false,
             })
             .filter(|field| !used.contains(field.name.as_str()))
             .map(|field| UnfilledField {

@@ -90,13 +90,16 @@ impl From {
 
 /// What is done in the target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     #[default]
     Insert,
     Update,
     Upsert,
+    /// In an org, into its recycle bin.
     Delete,
+    /// Past an org's recycle bin.
+    HardDelete,
 }
 
 impl Operation {
@@ -106,7 +109,12 @@ impl Operation {
             Self::Update => "update",
             Self::Upsert => "upsert",
             Self::Delete => "delete",
+            Self::HardDelete => "hard_delete",
         }
+    }
+
+    pub fn deletes(self) -> bool {
+        matches!(self, Self::Delete | Self::HardDelete)
     }
 
     /// Whether records are found in the target by their key.

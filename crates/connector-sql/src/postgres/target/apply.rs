@@ -216,7 +216,7 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
             assignments(&|column| column.value("s")),
             matched("t"),
         ),
-        Operation::Delete => format!(
+        Operation::Delete | Operation::HardDelete => format!(
             "delete from {table} t using {STAGE} s where {stretch} and {} returning s.stevedore_row, 'deleted'",
             matched("t"),
         ),

@@ -14,7 +14,7 @@ pub(super) fn pace() -> Pace {
 pub(super) fn lasting(plan: &LoadPlan) -> Vec<String> {
     let table = &plan.to;
     match plan.operation {
-        Operation::Delete => {
+        Operation::Delete | Operation::HardDelete => {
             vec![format!("deleted rows of {table}: they are gone for good")]
         }
         Operation::Insert if !fills_a_key(plan) => vec![format!(

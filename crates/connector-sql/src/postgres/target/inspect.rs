@@ -97,7 +97,7 @@ impl PostgresTarget {
             Operation::Insert => &["insert"],
             Operation::Update => &["select", "update"],
             Operation::Upsert => &["select", "insert", "update"],
-            Operation::Delete => &["select", "delete"],
+            Operation::Delete | Operation::HardDelete => &["select", "delete"],
         };
         let mut refused = Vec::new();
         for right in needed {
@@ -134,7 +134,7 @@ impl PostgresTarget {
             Operation::Insert => ON_INSERT,
             Operation::Update => ON_UPDATE,
             Operation::Upsert => ON_INSERT | ON_UPDATE,
-            Operation::Delete => ON_DELETE,
+            Operation::Delete | Operation::HardDelete => ON_DELETE,
         };
         let rows = sqlx::query(TRIGGERS)
             .bind(Self::quoted(&table.name))

@@ -9,6 +9,13 @@ use super::PostgresTarget;
 impl PostgresTarget {
     pub(super) fn check(&self, plan: &LoadPlan) -> Result<(), Failure> {
         let target = &plan.target;
+        if plan.operation == Operation::HardDelete {
+            return Err(Failure::usage(
+                "no_recycle_bin",
+                format!("`{}` has no recycle bin to be passed by", target.name),
+            )
+            .hint("write `operation: delete`"));
+        }
         for name in &plan.fields {
             let field = target.field(name).ok_or_else(|| {
                 Failure::usage(
@@ -20,7 +27,7 @@ impl PostgresTarget {
             let writable = match plan.operation {
                 Operation::Insert | Operation::Upsert => field.createable,
                 Operation::Update => field.updateable,
-                Operation::Delete => true,
+                Operation::Delete | Operation::HardDelete => true,
             };
             if !writable {
                 return Err(Failure::usage(
@@ -95,7 +102,7 @@ fn article(operation: Operation) -> &'static str {
     match operation {
         Operation::Upsert => "an upsert",
         Operation::Update => "an update",
-        Operation::Delete => "a delete",
+        Operation::Delete | Operation::HardDelete => "a delete",
         Operation::Insert => "an insert",
     }
 }
