@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use model::RunStatus;
-use rehearsal_org::{CallFault, Pace, RehearsalOrg, Settings};
+use rehearsal_org::{CallFault, FaultPlan, Pace, RehearsalOrg, Settings};
 use serde_json::Value;
 
 use stage::Stage;
@@ -35,10 +35,11 @@ enum Fault {
     DroppedAfter,
     ExpiredSession,
     FailedJobs,
+    LockedJobs,
     Slowness,
 }
 
-const ALL: [Fault; 8] = [
+const ALL: [Fault; 9] = [
     Fault::LockedRows,
     Fault::Unavailable,
     Fault::Throttled,
@@ -46,6 +47,7 @@ const ALL: [Fault; 8] = [
     Fault::DroppedAfter,
     Fault::ExpiredSession,
     Fault::FailedJobs,
+    Fault::LockedJobs,
     Fault::Slowness,
 ];
 
@@ -82,6 +84,10 @@ impl Fault {
                 faults.fail_job_after(rows / 3);
                 faults.fail_job_after(200);
                 faults.fail_job_after(rows / 2);
+            }
+            Self::LockedJobs => {
+                let whole = r#"{"fail_jobs": [{"after_rows": 0, "message": "TooManyLockFailure : Too many lock failure 200 Trying again later."}]}"#;
+                faults.order(FaultPlan::parse(whole).unwrap());
             }
             Self::Slowness => faults.pace_jobs(Some(Pace {
                 queued: Duration::from_millis(700),
@@ -187,31 +193,24 @@ fn expected(accounts: u64) -> (Vec<String>, Vec<String>) {
     expected
 }
 
-async fn survives(faults: &[Fault], operation: &str, accounts: u64) {
+async fn started(accounts: u64, operation: &str) -> (Stage, RehearsalOrg, String) {
     let mut stage = stage_with(accounts).await;
     let org = RehearsalOrg::start(Settings::default()).await.unwrap();
     stage.set("ORG_URL", &org.url());
     stage.set("ORG_CLIENT", org.client_id());
     stage.set("ORG_SECRET", org.client_secret());
     stage.start_all();
-    let begun = Instant::now();
     let run = stage.run(&migration(operation)).await;
-    let times = if faults.len() == 1 { 2 } else { 1 };
-    for fault in faults {
-        fault.order(&org, accounts, times);
-    }
-    let view = stage.until_status(&run, RunStatus::Completed).await;
-    let seconds = begun.elapsed().as_secs_f64();
-    println!(
-        "{accounts} accounts, {} contacts, {operation}, {faults:?}: {} API calls, {seconds:.1} s",
-        accounts * CONTACTS,
-        org.api_calls()
-    );
+    (stage, org, run)
+}
+
+/// The run completes, and the org holds what the source holds.
+async fn arrives(stage: &Stage, org: &RehearsalOrg, run: &str, accounts: u64) {
+    let view = stage.until_status(run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
     let failed = "select object || ' ' || record_key || ' ' || error_code || ' ' || error_message from failed_records";
     assert_eq!(stage.texts("control", failed).await, [""; 0]);
-    assert_eq!(org.faults().calls_left(), 0, "every fault was met");
-    let (expected, found) = (expected(accounts), held(&org));
+    let (expected, found) = (expected(accounts), held(org));
     assert_eq!(
         (expected.0.len(), expected.1.len()),
         (found.0.len(), found.1.len())
@@ -220,6 +219,37 @@ async fn survives(faults: &[Fault], operation: &str, accounts: u64) {
         expected == found,
         "the org holds something else than the source"
     );
+}
+
+async fn survives(faults: &[Fault], operation: &str, accounts: u64) {
+    let (stage, org, run) = started(accounts, operation).await;
+    let begun = Instant::now();
+    let times = if faults.len() == 1 { 2 } else { 1 };
+    for fault in faults {
+        fault.order(&org, accounts, times);
+    }
+    arrives(&stage, &org, &run, accounts).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{accounts} accounts, {} contacts, {operation}, {faults:?}: {} API calls, {seconds:.1} s",
+        accounts * CONTACTS,
+        org.api_calls()
+    );
+    assert_eq!(org.faults().calls_left(), 0, "every fault was met");
+    org.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_daily_limit_pauses_the_run_until_the_next_day() {
+    let accounts = accounts();
+    let (stage, org, run) = started(accounts, "insert").await;
+    org.faults().limit_daily_calls(Some(25));
+    let paused = stage.until_status(&run, RunStatus::Paused).await;
+    let reason = paused.summary.reason.unwrap_or_default();
+    assert!(reason.contains("takes no more calls"), "{reason}");
+    org.faults().clear();
+    stage.ask(&run, "resume").await;
+    arrives(&stage, &org, &run, accounts).await;
     org.stop().await;
 }
 
@@ -240,6 +270,7 @@ survives! {
     connections_dropped_after_the_org_acted: DroppedAfter,
     sessions_that_end: ExpiredSession,
     jobs_that_the_org_gives_up: FailedJobs,
+    jobs_that_give_way_to_others: LockedJobs,
     slow_jobs: Slowness,
 }
 

@@ -67,6 +67,8 @@ pub enum JobStatus {
     Running { processed: u64 },
     /// It ended, by itself or aborted; the results say what became of each record. A reason where the target gave it up.
     Ended { reason: Option<String> },
+    /// It was given up because others held too many of its records. What it did not come to can be sent again, later.
+    Contended,
     /// The target does not know it (any more).
     Unknown,
 }

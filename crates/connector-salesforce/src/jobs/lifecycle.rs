@@ -150,6 +150,7 @@ pub(crate) async fn status(client: &Client, job: &str) -> Result<JobStatus, Fail
         "UploadComplete" | "InProgress" => JobStatus::Running { processed },
         // What an aborted job left unprocessed is no worse for it.
         "JobComplete" | "Aborted" => JobStatus::Ended { reason: None },
+        "Failed" if info.error_message.as_deref().is_some_and(is_contended) => JobStatus::Contended,
         "Failed" => JobStatus::Ended {
             reason: Some(
                 info.error_message
@@ -163,6 +164,11 @@ pub(crate) async fn status(client: &Client, job: &str) -> Result<JobStatus, Fail
             ));
         }
     })
+}
+
+/// `TooManyLockFailure : Too many lock failure 200 Trying again later.`
+fn is_contended(reason: &str) -> bool {
+    reason.contains("TooManyLockFailure")
 }
 
 /// None where the org does not know the job.

@@ -67,7 +67,7 @@ impl Desk {
             match jobs.status(remote).await? {
                 JobStatus::Open => jobs.abort(remote).await?,
                 JobStatus::Unknown => {}
-                JobStatus::Running { .. } | JobStatus::Ended { .. } => {
+                JobStatus::Running { .. } | JobStatus::Ended { .. } | JobStatus::Contended => {
                     tracing::info!(job = remote, "taken up from another loader");
                     control
                         .set_job_state(&job.id, holder, JobState::Uploaded)

@@ -85,7 +85,7 @@ impl Desk {
             if status == JobStatus::Unknown {
                 return self.results_gone(&job, &plan, &chunks).await;
             }
-            let mut reading = Reading::of(chunks)?;
+            let mut reading = Reading::of(chunks, status == JobStatus::Contended)?;
             let mut each = |sent| reading.note(sent);
             jobs.results(&plan, &remote, job.records, &mut each).await?;
             let (unprocessed, contended) = (reading.unprocessed(), reading.contended());
@@ -138,7 +138,9 @@ impl Desk {
             let processed = match jobs.status(remote).await? {
                 JobStatus::Running { processed } => processed,
                 JobStatus::Open => 0,
-                over @ (JobStatus::Ended { .. } | JobStatus::Unknown) => return Ok(over),
+                over @ (JobStatus::Ended { .. } | JobStatus::Contended | JobStatus::Unknown) => {
+                    return Ok(over);
+                }
             };
             // Each look is a call that somebody pays for.
             let pause = if aborted {

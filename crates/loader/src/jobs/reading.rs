@@ -26,6 +26,8 @@ pub(crate) struct Reading {
     ids: String,
     by_key: HashTable<u32>,
     hasher: RandomState,
+    /// What the job did not come to, it did not for the records that others held.
+    gave_way: bool,
     unprocessed: usize,
     contended: usize,
 }
@@ -45,7 +47,7 @@ enum Told {
 }
 
 impl Reading {
-    pub(crate) fn of(chunks: Vec<JobChunk>) -> Result<Self, Failure> {
+    pub(crate) fn of(chunks: Vec<JobChunk>, gave_way: bool) -> Result<Self, Failure> {
         let parts = chunks
             .into_iter()
             .map(|chunk| {
@@ -80,6 +82,7 @@ impl Reading {
             ids: String::new(),
             by_key,
             hasher,
+            gave_way,
             unprocessed: 0,
             contended: 0,
         })
@@ -107,6 +110,18 @@ impl Reading {
             Verdict::Contended { .. } => {
                 self.contended += 1;
                 Told::Again(Box::new(sent))
+            }
+            Verdict::Unprocessed if self.gave_way => {
+                let sent = Sent {
+                    verdict: gave_way(),
+                    ..sent
+                };
+                if self.parts[self.part(record)].is_out_of_patience() {
+                    Told::Failed(Box::new(sent))
+                } else {
+                    self.contended += 1;
+                    Told::Again(Box::new(sent))
+                }
             }
             Verdict::Unprocessed => {
                 self.unprocessed += 1;
@@ -194,6 +209,15 @@ impl Reading {
 impl Part {
     fn is_out_of_patience(&self) -> bool {
         self.manifest.contended + 1 >= PATIENCE
+    }
+}
+
+/// What is told of a record that a job which gave way did not come to.
+fn gave_way() -> Verdict {
+    Verdict::Contended {
+        code: "too_many_locks".to_owned(),
+        message: "the target gave the job up, again and again, because others held too many of its records".to_owned(),
+        fields: Vec::new(),
     }
 }
 

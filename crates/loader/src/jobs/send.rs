@@ -166,10 +166,10 @@ impl Desk {
     }
 
     async fn is_open(&self, jobs: &dyn connector::Jobs, remote: &str) -> Result<bool, Failure> {
-        use connector::JobStatus::{Ended, Open, Running, Unknown};
+        use connector::JobStatus::{Contended, Ended, Open, Running, Unknown};
         Ok(match jobs.status(remote).await? {
             Open | Unknown => true,
-            Running { .. } | Ended { .. } => false,
+            Running { .. } | Ended { .. } | Contended => false,
         })
     }
 
