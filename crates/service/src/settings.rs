@@ -135,6 +135,14 @@ impl Default for ChunkSettings {
 }
 
 impl ChunkSettings {
+    /// Chunks of one bulk job at most, so that small ones can't take up all that a loader holds.
+    pub const OF_A_JOB: usize = 100;
+
+    /// Bytes of one bulk job, of which the target takes `limit`.
+    pub fn job_capacity(&self, limit: usize) -> usize {
+        self.job_bytes.map_or(limit, |wanted| wanted.min(limit))
+    }
+
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds.max(1))
     }

@@ -13,15 +13,13 @@ use connectors::Connections;
 use mapping::{Duplicates, Mapper, Spec};
 use model::migration::{Migration, Object, Operation, phases};
 use model::{Failure, RunId};
-use service::Line;
+use service::{ChunkSettings, Line};
 
 use super::rows;
 use crate::preflight::{self, PreparedObject};
 
 /// Records whose size stands for all.
 const LOOKED_AT: u64 = 1_000;
-/// Chunks of one job at most, as the loader fills them.
-const CHUNKS_OF_A_JOB: u64 = 100;
 /// Bytes of a field in a job, where no record could be looked at.
 const BYTES_OF_A_FIELD: f64 = 20.0;
 
@@ -183,11 +181,10 @@ impl Planner<'_> {
                 ),
             };
         let bytes = (bytes_per_record * records as f64) as u64;
-        let capacity = self.line.settings.chunks.job_bytes;
-        let capacity = capacity.map_or(jobs.capacity(), |bytes| bytes.min(jobs.capacity()));
+        let capacity = self.line.settings.chunks.job_capacity(jobs.capacity());
         let number = bytes
             .div_ceil(capacity.max(1) as u64)
-            .max(chunks.div_ceil(CHUNKS_OF_A_JOB))
+            .max(chunks.div_ceil(ChunkSettings::OF_A_JOB as u64))
             // A job holds whole chunks.
             .min(chunks);
         let each = self.target.pace().seconds(records, number) / number.max(1) as f64;

@@ -9,15 +9,13 @@ use connector::JobBody;
 use model::{Attempt, ChunkRef, Envelope, Failure, FailureKind, Kind, Report, RunId};
 use queue::{Delivery, Queue};
 use record::Payload;
-use service::Stage;
+use service::{ChunkSettings, Stage};
 
 use super::manifest::Manifest;
 use super::{Desk, jobs_of};
 
 /// Chunks in hand at most, those of jobs that are not closed yet.
 const PREFETCH: u16 = 256;
-/// Chunks of one job at most, so that small ones can't take up all that are in hand.
-const MOST_CHUNKS: usize = 100;
 
 /// A chunk on its way into a job, its message not acknowledged.
 pub(crate) struct Filled {
@@ -69,7 +67,9 @@ impl Desk {
             let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
             let batch = batches.entry(object).or_default();
             let is_full = batch.body.len() + rows.len() as u64 > capacity as u64;
-            if !batch.filled.is_empty() && (is_full || batch.filled.len() >= MOST_CHUNKS) {
+            if !batch.filled.is_empty()
+                && (is_full || batch.filled.len() >= ChunkSettings::OF_A_JOB)
+            {
                 self.send_off(std::mem::take(batch)).await;
             }
             match batch.body.push(&rows) {
@@ -82,8 +82,7 @@ impl Desk {
     async fn capacity(&self) -> Result<usize, Failure> {
         let target = self.target().await?;
         let limit = jobs_of(target.as_ref())?.capacity();
-        let wanted = self.line.settings.chunks.job_bytes.unwrap_or(limit);
-        Ok(wanted.min(limit))
+        Ok(self.line.settings.chunks.job_capacity(limit))
     }
 
     /// Sends a batch off as a job, when there is room for one more; until then chunks stay where they are.

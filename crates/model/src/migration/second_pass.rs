@@ -94,11 +94,7 @@ fn is_reached(migration: &Migration, stuck: &HashSet<&str>, from: &str, to: &str
 /// The second pass of an object, its late lookups taken out of it.
 fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Failure, String)> {
     let target = migration.connections.get(&migration.target);
-    // An org finds records by an external id in an upsert alone.
-    let operation = match target.map(|target| target.kind()) {
-        Some("salesforce") => Operation::Upsert,
-        _ => Operation::Update,
-    };
+    let is_org = target.is_some_and(|target| target.kind() == "salesforce");
     let taken: Vec<String> = migration.objects.iter().map(|o| o.name.clone()).collect();
     let object = &mut migration.objects[place];
     let Some(fields) = &mut object.fields else {
@@ -111,6 +107,12 @@ fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Fai
         .collect();
     let Some(first) = late.first() else {
         return Ok(None);
+    };
+    // An org finds records by an external id in an upsert alone; those that are updated are found by their own.
+    let operation = if is_org && object.operation != Operation::Update {
+        Operation::Upsert
+    } else {
+        Operation::Update
     };
     let name = format!("{}{SUFFIX}", object.name);
     let wrong = |code: &str, message: String, hint: String| {

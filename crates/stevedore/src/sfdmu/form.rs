@@ -6,7 +6,11 @@ pub(super) enum Form {
     /// An SQL expression.
     Expression(String),
     /// The parent in an object of this file.
-    Lookup { lookup: String, by: String },
+    Lookup {
+        lookup: String,
+        by: String,
+        second_pass: bool,
+    },
     /// A record that is in the target already, by `Object.Field`.
     Reference { reference: String, by: String },
     /// A record type.

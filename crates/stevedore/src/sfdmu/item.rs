@@ -30,8 +30,6 @@ pub(super) struct Item {
     pub(super) external: External,
     /// Whether the project names the external id.
     pub(super) external_is_told: bool,
-    /// Records that the target has already are to be left as they are.
-    pub(super) skips_existing: bool,
     pub(super) excluded: Vec<String>,
     pub(super) not_written: Vec<String>,
     pub(super) polymorphic: Vec<String>,
@@ -113,7 +111,6 @@ impl Item {
             fate,
             external: external(told.as_deref().unwrap_or(name_field(&api))),
             external_is_told: told.is_some(),
-            skips_existing: settings.is_set("skipExistingRecords")?,
             excluded: settings.texts("excludedFields")?,
             not_written: settings.texts("excludedFromUpdateFields")?,
             polymorphic: polymorphic(settings, &mut losses)?,

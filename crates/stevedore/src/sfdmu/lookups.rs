@@ -104,6 +104,7 @@ impl Planner<'_> {
             form: Form::Lookup {
                 lookup: self.items[holder].name.clone(),
                 by,
+                second_pass: false,
             },
             parent: Some(holder),
             needs: vec![name],

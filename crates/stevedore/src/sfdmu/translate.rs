@@ -1,13 +1,13 @@
-//! From entries to a file: what is moved is drafted, circles are broken, sets are put one after another, and all is written with what is lost.
+//! From entries to a file: what is moved is drafted, sets are put one after another, and all is written with what is lost.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use model::Failure;
 
-use super::cycles::{self, Passes};
 use super::draft::{Draft, external_losses, operation};
 use super::fields::{self, Line};
+use super::form::Form;
 use super::item::{Fate, Item};
 use super::loss::Loss;
 use super::script::Script;
@@ -30,9 +30,10 @@ impl Import {
         to: &Path,
     ) -> Result<Imported, Failure> {
         let in_order = script.root.is_set("keepObjectOrderWhileExecute")?;
-        let drafts = self.drafts();
-        let Passes { mut drafts, losses } = cycles::break_up(drafts, &self.items, in_order);
-        self.losses.extend(losses);
+        let mut drafts = self.drafts();
+        if in_order {
+            self.put_off(&mut drafts);
+        }
         let place = |api: &String| self.items.iter().position(|item| item.api == *api);
         self.losses
             .sort_by_key(|loss| loss.object.as_ref().and_then(place));
@@ -150,6 +151,37 @@ impl Import {
         }
         self.losses.extend(lost_fields);
         drafts
+    }
+
+    /// Where the order of the project is to be kept, lookups to later objects are set in a second pass. Those that go round in a circle are by themselves.
+    fn put_off(&mut self, drafts: &mut [Draft]) {
+        let items: Vec<usize> = drafts.iter().map(|draft| draft.item).collect();
+        for (place, draft) in drafts.iter_mut().enumerate() {
+            let api = &self.items[draft.item].api;
+            for line in &mut draft.lines {
+                let Line::Field(planned) = line else { continue };
+                let parent = items.iter().position(|item| Some(*item) == planned.parent);
+                let Form::Lookup { second_pass, .. } = &mut planned.form else {
+                    continue;
+                };
+                if parent.is_none_or(|parent| parent <= place) {
+                    continue;
+                }
+                *second_pass = true;
+                if draft.external_id.is_empty() {
+                    let loss = Loss::new(
+                        planned.target.clone(),
+                        "it refers to records that are moved later, and this object has no external id by which a second pass would find its own",
+                        format!(
+                            "once {} has an External ID, name it under `external_id`, and add the lookup with `second_pass: true`",
+                            draft.to
+                        ),
+                    );
+                    *line = Line::Comment(loss.comment());
+                    self.losses.push(loss.of(api));
+                }
+            }
+        }
     }
 
     /// Sets come one after another, and so do objects whose order is to be kept.

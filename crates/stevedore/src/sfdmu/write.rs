@@ -91,8 +91,17 @@ impl Page {
 fn form(form: &Form) -> String {
     match form {
         Form::Expression(sql) => scalar(sql),
-        Form::Lookup { lookup, by } => {
-            format!("{{ lookup: {}, by: {} }}", scalar(lookup), scalar(by))
+        Form::Lookup {
+            lookup,
+            by,
+            second_pass,
+        } => {
+            let late = if *second_pass {
+                ", second_pass: true"
+            } else {
+                ""
+            };
+            format!("{{ lookup: {}, by: {}{late} }}", scalar(lookup), scalar(by))
         }
         Form::Reference { reference, by } => {
             format!("{{ reference: {}, by: {} }}", scalar(reference), scalar(by))
