@@ -156,7 +156,11 @@ impl Mapper {
             .enumerate()
             .filter_map(|(row, reason)| {
                 let Reason { fate, failure } = reason?;
-                let data = record_json(records, row);
+                // Who is skipped on purpose has nothing to be mended, and there may be many.
+                let data = match fate {
+                    Fate::Skipped => Default::default(),
+                    _ => record_json(records, row),
+                };
                 let refusal = Refusal::rejected(keys.value(row), failure, data);
                 Some(Refusal { fate, ..refusal })
             })

@@ -136,7 +136,7 @@ impl Default for ChunkSettings {
 
 impl ChunkSettings {
     /// Chunks of one bulk job at most, so that small ones can't take up all that a loader holds.
-    pub const OF_A_JOB: usize = 100;
+    pub const OF_A_JOB: usize = 60;
 
     /// Bytes of one bulk job, of which the target takes `limit`.
     pub fn job_capacity(&self, limit: usize) -> usize {

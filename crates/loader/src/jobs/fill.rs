@@ -14,8 +14,8 @@ use service::{ChunkSettings, Stage};
 use super::manifest::Manifest;
 use super::{Desk, jobs_of};
 
-/// Chunks in hand at most, those of jobs that are not closed yet.
-const PREFETCH: u16 = 256;
+/// Chunks in hand at most, those of jobs that are not closed yet. Their messages stay in memory until then.
+const PREFETCH: u16 = 64;
 
 /// A chunk on its way into a job, its message not acknowledged.
 pub(crate) struct Filled {
