@@ -1,5 +1,5 @@
 //! Takes chunks from the target's queue and fills jobs with them, towards what one may hold.
-//! A job is sent when it is full, or when no more chunks come for a while.
+//! A job is sent when it is full, when all chunks of its object have come, or when no more come for a while.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,12 +10,15 @@ use model::{Attempt, ChunkRef, Envelope, Failure, FailureKind, Kind, Report, Run
 use queue::{Delivery, Queue};
 use record::Payload;
 use service::{ChunkSettings, Stage};
+use tokio::time::Instant;
 
 use super::manifest::Manifest;
 use super::{Desk, jobs_of};
 
 /// Chunks in hand at most, those of jobs that are not closed yet. Their messages stay in memory until then.
 const PREFETCH: u16 = 64;
+/// How soon after its last chunk it is asked whether a job waits for another.
+const SOON: Duration = Duration::from_millis(50);
 
 /// A chunk on its way into a job, its message not acknowledged.
 pub(crate) struct Filled {
@@ -49,18 +52,25 @@ impl Desk {
         let mut batches: HashMap<(RunId, String), Batch> = HashMap::new();
         let linger = self.line.settings.chunks.job_linger();
         let capacity = self.capacity().await?;
+        let mut last = Instant::now();
         loop {
             let delivery = tokio::select! {
                 () = self.line.ending.cancelled() => return Ok(()),
                 delivery = chunks.next() => Some(delivery?),
-                () = tokio::time::sleep(linger), if !batches.is_empty() => None,
+                () = tokio::time::sleep(SOON), if !batches.is_empty() => None,
             };
             let Some(delivery) = delivery else {
-                for (_, batch) in batches.drain() {
-                    self.send_off(batch).await;
+                let is_over = last.elapsed() >= linger;
+                for (object, batch) in std::mem::take(&mut batches) {
+                    if is_over || !self.may_grow(&object).await {
+                        self.send_off(batch).await;
+                    } else {
+                        batches.insert(object, batch);
+                    }
                 }
                 continue;
             };
+            last = Instant::now();
             let Some((filled, rows)) = self.take_chunk(delivery).await else {
                 continue;
             };
@@ -77,6 +87,15 @@ impl Desk {
                 Err(failure) => self.refuse(filled.delivery, failure).await,
             }
         }
+    }
+
+    /// Whether a job waits for another chunk of its object; where that is not known, it does.
+    async fn may_grow(&self, (run, object): &(RunId, String)) -> bool {
+        let more = self.line.control.more_to_load(run, object).await;
+        more.unwrap_or_else(|error| {
+            tracing::debug!(%run, object, %error, "not known whether more chunks come");
+            true
+        })
     }
 
     async fn capacity(&self) -> Result<usize, Failure> {
