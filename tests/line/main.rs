@@ -7,6 +7,7 @@ mod bad_input;
 mod before_a_run;
 mod changes;
 mod chinook;
+mod chinook_org;
 mod crashes;
 mod cut_off;
 mod duplicates;
@@ -17,6 +18,7 @@ mod job_steps;
 #[path = "../../crates/queue/tests/conformance/proxy.rs"]
 #[allow(dead_code, reason = "the queue's own tests use all of it")]
 mod proxy;
+mod rehearsal;
 mod retrying;
 mod salesforce;
 #[allow(
