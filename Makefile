@@ -17,7 +17,7 @@ check: fmt clippy house deny machete ## formatting, lints, house rules, dependen
 test: ## every test, with a PostgreSQL and a RabbitMQ of its own; ARGS="-p queue" for one crate
 	@bash tests/run $(ARGS)
 
-test-clients: ## other people's Salesforce clients against the rehearsal org; ARGS="jsforce sf" for some of them
+test-clients: ## other people's Salesforce clients against the rehearsal org, and Snowfakery's data through Stevedore; ARGS="jsforce snowfakery=5000" for some
 	@bash tests/clients/run $(ARGS)
 
 faults: ## 100,000 accounts with three contacts each into an org that fails in every way it can (some 20 minutes)

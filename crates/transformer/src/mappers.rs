@@ -81,7 +81,7 @@ impl Mappers {
             let control = &self.line.control;
             let stored = control.object(&chunk.run, &chunk.object).await?;
             lasting = stored.state != ObjectState::ReadingKeys;
-            if control.has_duplicates(&chunk.run, &chunk.object).await? {
+            if lasting && control.has_duplicates(&chunk.run, &chunk.object).await? {
                 duplicates = Some(object.on_duplicate_key);
             }
         }

@@ -16,6 +16,7 @@ impl Desk {
         let Batch {
             filled: batch,
             body,
+            ..
         } = batch;
         let (run, object) = (job.run.clone(), job.object.clone());
         match self.open_and_close(&job.id, &run, &object, body).await {
