@@ -66,6 +66,7 @@ assert.equal((await accounts.deleted(start, end)).deletedRecords.length, 1);
 assert.ok((await accounts.describe$()).fields.some((field) => field.name === KEY && field.externalId));
 assert.deepEqual(await conn.recent(), []);
 assert.equal((await held('j1bulk', [KEY])).size, 900);
+const late = new jsforce.Connection({ instanceUrl: ORG_URL, accessToken: conn.accessToken });
 await conn.logout();
-await assert.rejects(async () => conn.query('SELECT Id FROM Account'), /session|access token|refresh/i);
+await assert.rejects(async () => late.query('SELECT Id FROM Account'), { errorCode: 'INVALID_SESSION_ID' });
 console.log('jsforce1: all as written');

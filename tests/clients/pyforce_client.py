@@ -63,17 +63,18 @@ assert [row[KEY] for row in retrieved] == ["py-2", "py-1"], retrieved
 print(f"  py: {len(rows)} rows in pages, as held")
 
 # What the org is, and what happened in it.
-assert any(one["name"] == "Account" for one in server.describeGlobal()["sobjects"])
+assert any(one.name == "Account" for one in server.describeGlobal()["sobjects"])
 described = server.describeSObjects("Contact")[0]
 assert described.fields["LastName"].nillable is False
 found = server.search("FIND {\"by key\"} RETURNING Account(Id)")
 assert made[7]["id"] in str(found), found
-now = server.getServerTimestamp()
-hour, minute = datetime.timedelta(hours=1), datetime.timedelta(minutes=1)
-assert {one["id"] for one in made} <= set(server.getUpdated("Account", now - hour, now + minute))
+assert server.getServerTimestamp()[:2] == "20"
+now = datetime.datetime.now(datetime.timezone.utc)
+span = now - datetime.timedelta(hours=1), now + datetime.timedelta(minutes=5)
+assert {one["id"] for one in made} <= set(server.getUpdated("Account", *span))
 done = server.delete([one["id"] for one in made[:200]])
 assert all(one["success"] for one in done), done[:3]
-gone = server.getDeleted("Account", now - hour, server.getServerTimestamp() + minute)
+gone = server.getDeleted("Account", *span)
 assert {one["id"] for one in gone} == {one["id"] for one in made[:200]}, len(gone)
 same("py", records[200:])
 assert server.logout()

@@ -134,7 +134,9 @@ fn upsert(org: &Org, asked: &Asked) -> Result<String, Fault> {
 }
 
 fn delete(org: &Org, asked: &Asked) -> Result<String, Fault> {
-    let ids = at_most(asked.texts("ids").collect())?;
+    // Old clients write them one way or the other.
+    let ids = asked.texts("ids").chain(asked.texts("id"));
+    let ids = at_most(ids.collect())?;
     let deleted = collections::delete_all(org, &ids, all_or_none(asked), None);
     Ok(outcomes(deleted))
 }

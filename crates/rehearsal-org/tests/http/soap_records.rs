@@ -77,7 +77,7 @@ async fn records_are_created_updated_upserted_and_deleted() {
     assert_eq!(all(&upserted, "id")[0], account);
     let deleted = good(
         &client,
-        &format!("<delete><ids>{contact}</ids><ids>{contact}</ids></delete>"),
+        &format!("<delete><ids>{contact}</ids><id>{contact}</id></delete>"),
     )
     .await;
     assert_eq!(all(&deleted, "success"), ["true", "false"]);
