@@ -8,6 +8,7 @@ mod before_a_run;
 mod changes;
 mod chinook;
 mod crashes;
+mod dry_run;
 mod duplicates;
 mod embedded;
 mod files;
