@@ -7,7 +7,7 @@ DENY := target/tools/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 MACHETE := target/tools/cargo-machete-$(CARGO_MACHETE)/bin/cargo-machete
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt clippy house deny machete test test-clients faults demo bench
+.PHONY: help check fmt clippy house deny machete test test-clients faults demo bench bench-org
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ demo: ## a legacy CRM from SQLite into a rehearsal org, on this machine alone
 
 bench: ## rows per second beside a raw COPY, and peak memory
 	@bash tests/bench/run
+
+bench-org: ## one CSV into an org by a bare loop, other clients and us, side by side; CLIENTS="bare stevedore" SIZES=100000
+	@bash tests/bench/org/run
 
 fmt:
 	cargo fmt --all --check

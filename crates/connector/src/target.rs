@@ -160,6 +160,9 @@ pub struct Relation {
     pub field: String,
     /// The objects it may point to.
     pub to: Vec<String>,
+    /// The record is a part of what it points to, and goes with it.
+    #[serde(default)]
+    pub owned: bool,
 }
 
 impl TargetObject {

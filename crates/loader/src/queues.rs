@@ -63,7 +63,8 @@ async fn begin(
     tracing::debug!(%queue, "serves");
     let target = connections.target(migration).await?;
     if let Writing::Jobs(_) = target.writing() {
-        let desk = jobs::Desk::new(line.clone(), connections.clone(), migration.clone());
+        let desk = jobs::Desk::new(line.clone(), connections.clone(), migration);
+        line.spawn(desk.clone().tell_room());
         line.tasks.spawn(desk.clone().fill(queue));
         line.tasks.spawn(desk.adopt());
         return Ok(());

@@ -32,6 +32,7 @@ impl Desk {
                 failure,
                 free: true,
             }) => {
+                self.heed(&failure);
                 let (control, holder) = (&self.line.control, &self.line.instance);
                 if let Err(error) = control.abandon_job(&job.id, holder).await {
                     tracing::warn!(%error, "a job that came to nothing is left to be taken up");
@@ -118,7 +119,7 @@ impl Desk {
         object: &str,
         body: JobBody,
     ) -> Result<String, Unsent> {
-        let target = self.target().await?;
+        let target = self.target(run).await?;
         let jobs = jobs_of(target.as_ref())?;
         let plan = self.plan(run, object).await?;
         let (control, holder) = (&self.line.control, &self.line.instance);
