@@ -16,7 +16,7 @@ use rehearsal_org::{Pace, RehearsalOrg, Settings};
 use stage::{ROLES, Stage};
 
 /// What the broker gives a message until it is acknowledged.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const ACCOUNTS: u64 = 2_000;
 
 /// A private broker with a low time-out, which it loses again at the end.
@@ -187,13 +187,13 @@ async fn a_job_may_run_longer_than_the_brokers_time_out() {
     );
 }
 
-/// One job, longer than the time-out three times over; `killed`: its loader is killed in the middle of it.
+/// One job, longer than the time-out twice over; `killed`: its loader is killed in the middle of it.
 async fn one_long_job(killed: bool) {
     let (mut stage, org, run) =
         started(TIMEOUT * 3, &[("STEVEDORE__CHUNKS__JOB_LINGER_MS", "2000")]).await;
     stage
         .until("the job is uploaded", async || {
-            jobs(&stage, "uploaded").await == 1
+            jobs(&stage, "uploaded").await > 0
         })
         .await;
     let begun = Instant::now();
@@ -203,14 +203,16 @@ async fn one_long_job(killed: bool) {
     }
     arrives(&stage, org, &run).await;
     assert!(begun.elapsed() > TIMEOUT * 2, "the job was a short one");
-    let states = stage.texts("control", "select state from jobs").await;
-    assert_eq!(states, ["finished"], "one job, and no second");
+    // Each record in one job, and no second for any.
+    let jobs = "select distinct state || ' ' || (select sum(records) from jobs) from jobs";
+    let sent = stage.texts("control", jobs).await;
+    assert_eq!(sent, [format!("finished {ACCOUNTS}")]);
 }
 
 /// Many jobs, of which a loader may have only some on their way at once: the chunks of the others wait longer than the time-out.
 async fn chunks_that_wait_for_long() {
     let (stage, org, run) = started(
-        TIMEOUT * 2,
+        TIMEOUT * 3 / 2,
         &[
             ("STEVEDORE__CHUNKS__JOB_BYTES", "5000"),
             ("STEVEDORE__CHUNKS__JOB_LINGER_MS", "300"),

@@ -20,8 +20,8 @@ pub struct Connections {
     targets: Opened<dyn Target>,
 }
 
-/// By migration and name; with the settings that each was opened with.
-type Opened<T> = Arc<Mutex<HashMap<(String, String), (ConnectionTemplate, Arc<T>)>>>;
+/// By migration and name, for each of the settings that runs at work have: of two runs of one migration each may go elsewhere.
+type Opened<T> = Arc<Mutex<HashMap<(String, String), Vec<(ConnectionTemplate, Arc<T>)>>>>;
 
 impl Connections {
     pub fn new(overrides: Overrides) -> Self {
@@ -51,7 +51,8 @@ impl Connections {
             }
         };
         let key = (migration.migration.clone(), name.clone());
-        opened.insert(key, (template.clone(), source.clone()));
+        let of_that_name = opened.entry(key).or_default();
+        of_that_name.push((template.clone(), source.clone()));
         Ok(source)
     }
 
@@ -75,7 +76,8 @@ impl Connections {
             }
         };
         let key = (migration.migration.clone(), name.clone());
-        opened.insert(key, (template.clone(), target.clone()));
+        let of_that_name = opened.entry(key).or_default();
+        of_that_name.push((template.clone(), target.clone()));
         Ok(target)
     }
 
@@ -97,13 +99,17 @@ fn connection(name: &str, template: &ConnectionTemplate) -> Result<Connection, F
 }
 
 fn kept<T: ?Sized>(
-    opened: &HashMap<(String, String), (ConnectionTemplate, Arc<T>)>,
+    opened: &HashMap<(String, String), Vec<(ConnectionTemplate, Arc<T>)>>,
     migration: &Migration,
     name: &str,
     template: &ConnectionTemplate,
 ) -> Option<Arc<T>> {
-    let (opened_with, connector) = opened.get(&(migration.migration.clone(), name.to_owned()))?;
-    (opened_with == template).then(|| connector.clone())
+    let of_that_name = opened.get(&(migration.migration.clone(), name.to_owned()))?;
+    let same = |(opened_with, _): &&(ConnectionTemplate, Arc<T>)| opened_with == template;
+    of_that_name
+        .iter()
+        .find(same)
+        .map(|(_, connector)| connector.clone())
 }
 
 fn cannot(name: &str, connection: &Connection, done: &str) -> Failure {

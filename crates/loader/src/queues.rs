@@ -62,7 +62,7 @@ async fn begin(
         return Ok(());
     }
     if let Writing::Jobs(_) = target.writing() {
-        let desk = jobs::Desk::new(line.clone(), connections.clone(), migration.clone());
+        let desk = jobs::Desk::new(line.clone(), connections.clone(), migration);
         line.spawn(desk.clone().tell_room());
         line.tasks.spawn(desk.clone().fill(queue));
         line.tasks.spawn(desk.adopt());

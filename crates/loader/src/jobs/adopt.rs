@@ -30,13 +30,13 @@ impl Desk {
 
     async fn look(&self) -> Result<(), Failure> {
         let (control, holder) = (&self.line.control, &self.line.instance);
-        let connection = Some(self.migration.target.as_str());
+        let connection = Some(&*self.connection);
         for job in control
             .adopt_jobs(connection, holder, self.lease(), SOME)
             .await?
         {
             let run = self.line.catalog.run(&job.run).await?;
-            if run.migration.migration != self.migration.migration || !self.take(&job.id) {
+            if *run.migration.migration != *self.migration || !self.take(&job.id) {
                 continue;
             }
             // A run that is halted has its open jobs aborted as well; what they left is sent when it goes on.
@@ -62,7 +62,7 @@ impl Desk {
         }
         let (control, holder) = (&self.line.control, &self.line.instance);
         if let Some(remote) = job.remote_id.as_deref() {
-            let target = self.target().await?;
+            let target = self.target(&job.run).await?;
             let jobs = jobs_of(target.as_ref())?;
             match jobs.status(remote).await? {
                 JobStatus::Open => jobs.abort(remote).await?,

@@ -78,7 +78,7 @@ impl Desk {
             let Some(remote) = job.remote_id.clone() else {
                 return Err(Failure::bug("a closed job has no id in the target"));
             };
-            let target = self.target().await?;
+            let target = self.target(&job.run).await?;
             let jobs = jobs_of(target.as_ref())?;
             let plan = self.plan(&job.run, &job.object).await?;
             let status = self.wait(jobs, &job, &remote).await?;

@@ -30,25 +30,29 @@ const AT_ONCE: usize = 4;
 pub(crate) struct Desk {
     line: Line,
     connections: Connections,
-    migration: Arc<Migration>,
+    /// Names alone: where a connection leads, each run's own file says.
+    migration: Arc<str>,
+    connection: Arc<str>,
     room: Room,
     /// The jobs that this process is at work on, by our id.
     in_hand: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Desk {
-    pub(crate) fn new(line: Line, connections: Connections, migration: Migration) -> Self {
+    pub(crate) fn new(line: Line, connections: Connections, migration: &Migration) -> Self {
         Self {
             line,
             connections,
-            migration: Arc::new(migration),
+            migration: migration.migration.as_str().into(),
+            connection: migration.target.as_str().into(),
             room: Room::new(AT_ONCE),
             in_hand: Arc::default(),
         }
     }
 
-    async fn target(&self) -> Result<Arc<dyn Target>, Failure> {
-        self.connections.target(&self.migration).await
+    async fn target(&self, run: &RunId) -> Result<Arc<dyn Target>, Failure> {
+        let run = self.line.catalog.run(run).await?;
+        self.connections.target(&run.migration).await
     }
 
     /// Fewer jobs at once when the target asked to be left alone.
@@ -93,7 +97,7 @@ impl Desk {
             id: uuid::Uuid::now_v7().to_string(),
             run: run.clone(),
             object: object.to_owned(),
-            connection: self.migration.target.clone(),
+            connection: self.connection.to_string(),
             records,
             bytes,
         }

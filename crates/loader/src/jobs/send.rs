@@ -119,7 +119,7 @@ impl Desk {
         object: &str,
         body: JobBody,
     ) -> Result<String, Unsent> {
-        let target = self.target().await?;
+        let target = self.target(run).await?;
         let jobs = jobs_of(target.as_ref())?;
         let plan = self.plan(run, object).await?;
         let (control, holder) = (&self.line.control, &self.line.instance);

@@ -17,8 +17,8 @@ impl Desk {
             let standing = self.room.standing();
             let room = NewRoom {
                 instance: self.line.instance.to_string(),
-                migration: self.migration.migration.clone(),
-                connection: self.migration.target.clone(),
+                migration: self.migration.to_string(),
+                connection: self.connection.to_string(),
                 at_most: standing.at_most as u64,
                 at_once: standing.at_once as u64,
                 under_way: standing.under_way as u64,
