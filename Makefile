@@ -7,7 +7,7 @@ DENY := target/tools/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 MACHETE := target/tools/cargo-machete-$(CARGO_MACHETE)/bin/cargo-machete
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt clippy house deny machete test test-clients faults demo bench
+.PHONY: help check fmt clippy house deny machete test test-clients faults demo bench bench-org
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ check: fmt clippy house deny machete ## formatting, lints, house rules, dependen
 test: ## every test, with a PostgreSQL and a RabbitMQ of its own; ARGS="-p queue" for one crate
 	@bash tests/run $(ARGS)
 
-test-clients: ## other people's Salesforce clients against the rehearsal org; ARGS="jsforce sf" for some of them
+test-clients: ## other people's Salesforce clients against the rehearsal org, and Snowfakery's data through Stevedore; ARGS="jsforce snowfakery=5000" for some
 	@bash tests/clients/run $(ARGS)
 
 faults: ## 100,000 accounts with three contacts each into an org that fails in every way it can (some 20 minutes)
@@ -28,6 +28,9 @@ demo: ## a legacy CRM from SQLite into a rehearsal org, on this machine alone
 
 bench: ## rows per second beside a raw COPY, and peak memory
 	@bash tests/bench/run
+
+bench-org: ## one CSV into an org by a bare loop, other clients and us, side by side; CLIENTS="bare stevedore" SIZES=100000
+	@bash tests/bench/org/run
 
 fmt:
 	cargo fmt --all --check

@@ -7,12 +7,19 @@ mod bad_input;
 mod before_a_run;
 mod changes;
 mod chinook;
+mod chinook_org;
 mod crashes;
+mod cut_off;
+mod dry_run;
 mod duplicates;
 mod embedded;
 mod files;
 mod graph;
 mod job_steps;
+#[path = "../../crates/queue/tests/conformance/proxy.rs"]
+#[allow(dead_code, reason = "the queue's own tests use all of it")]
+mod proxy;
+mod rehearsal;
 mod retrying;
 mod salesforce;
 #[allow(

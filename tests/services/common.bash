@@ -105,6 +105,16 @@ rabbitmq_answers() { # HOST PORT
   [ "$(first_byte "$1" "$2" 'AMQP\0\0\011\001')" = $'\001' ]
 }
 
+# A broker's configuration that has it close a channel which holds a message for longer; 0: its own.
+# It looks as often as a channel's tick, which is a minute otherwise.
+impatience() { # MILLISECONDS
+  if [ "$1" = 0 ]; then
+    echo '[].'
+  else
+    echo "[{rabbit, [{consumer_timeout, $1}, {channel_tick_interval, 500}]}]."
+  fi
+}
+
 # Host and port of a URL, without its user and password; "host port", or nothing when it has no plain host.
 host_and_port() { # URL DEFAULT_PORT
   local rest=${1#*://} host port

@@ -1,7 +1,7 @@
 //! What is asked and answered.
 
 use chrono::{DateTime, Utc};
-use model::{Books, DesiredState, ObjectState, RunStatus};
+use model::{Books, DesiredState, ObjectState, RunKind, RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -25,6 +25,9 @@ pub struct StartRun {
     /// Only the objects of these phases of the file, too.
     #[serde(default)]
     pub phases: Vec<String>,
+    /// The target is only asked what it holds, and nothing is written to it.
+    #[serde(default)]
+    pub dry_run: bool,
     /// Connection name and address, in place of what the file says.
     #[serde(default)]
     pub connections: Vec<(String, String)>,
@@ -62,6 +65,7 @@ pub struct RunList {
 pub struct RunSummary {
     pub run: String,
     pub migration: String,
+    pub kind: RunKind,
     pub status: RunStatus,
     pub desired_state: DesiredState,
     /// Why it is paused, stopped, failed or mismatched.
@@ -85,6 +89,34 @@ pub struct RunView {
     pub over_limit: bool,
     pub objects: Vec<ObjectView>,
     pub reconciliation: Vec<ReconciliationView>,
+    /// Of a run that is not over and writes by jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobsView>,
+}
+
+/// Jobs of a run that are on their way, and how many its target gets at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobsView {
+    /// Stored and not over, those of the run alone.
+    pub on_their_way: u64,
+    /// So many at once now, of all loaders together, whichever run's they are.
+    pub at_once: u64,
+    /// So many where nothing stands against it.
+    pub at_most: u64,
+    /// Loaders that serve the target.
+    pub loaders: u64,
+    /// Where there are fewer than could be.
+    pub lowered: Vec<LoweredView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoweredView {
+    pub loader: String,
+    /// So many at once in this loader.
+    pub at_once: u64,
+    /// `locks`: records were fought over; `throttling`: the target asked to be left alone.
+    pub because_of: String,
+    pub since: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

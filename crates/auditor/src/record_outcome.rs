@@ -56,19 +56,15 @@ impl Auditor {
 
     async fn keys(&self, envelope: &Envelope) -> Result<Report, Failure> {
         let hashes = KeyHashes::decode(&envelope.body)?;
-        let rows = hashes
-            .keys
-            .into_iter()
-            .enumerate()
-            .map(|(position, key)| {
-                Ok(KeyRow {
-                    hash: key.number()?.to_be_bytes(),
-                    source_key: key.source_key,
-                    rank: key.rank,
-                    position: i64::try_from(position).unwrap_or(i64::MAX),
-                })
+        let rows: Vec<_> = (0i64..)
+            .zip(hashes.keys)
+            .map(|(position, key)| KeyRow {
+                hash: key.hash.to_be_bytes(),
+                source_key: key.source_key,
+                rank: key.rank,
+                position,
             })
-            .collect::<Result<Vec<_>, Failure>>()?;
+            .collect();
         self.line.control.store_keys(&envelope.chunk, &rows).await?;
         Ok(Report::KeysAudited {
             records: rows.len() as u64,

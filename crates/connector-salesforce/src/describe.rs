@@ -80,6 +80,9 @@ struct FieldAnswer {
     reference_to: Option<Vec<String>>,
     #[serde(default)]
     relationship_name: Option<String>,
+    /// A number for master-detail, nothing for a lookup.
+    #[serde(default)]
+    relationship_order: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +153,7 @@ fn described(answer: Answer) -> Described {
                 name: field.relationship_name.clone()?,
                 field: field.name.clone(),
                 to: field.reference_to.clone().filter(|to| !to.is_empty())?,
+                owned: field.relationship_order.is_some(),
             })
         })
         .collect();

@@ -177,11 +177,11 @@ fn check_fields(plan: &LoadPlan, now: &Described, columns: &[Column<'_>]) -> Res
         if !open {
             closed.push(column.written());
         } else if plan.operation == Operation::Upsert && !field.updateable {
-            // A master-detail field: records that are new take it, those that are there keep theirs.
+            // A master-detail field: records that are new take it, those that are there are refused.
             tracing::warn!(
                 object,
                 field = name,
-                "the field can't be changed on records that exist"
+                "records that exist are refused: the field is set for good when a record is created"
             );
         }
     }

@@ -30,6 +30,7 @@ pub(crate) fn plan(operation: Operation, key: &str, fields: &[&str]) -> LoadPlan
         name: name.to_owned(),
         field: field.to_owned(),
         to: to.iter().map(|to| (*to).to_owned()).collect(),
+        owned: false,
     };
     LoadPlan {
         run: RunId::new("run"),

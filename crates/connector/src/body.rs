@@ -68,33 +68,80 @@ impl JobBody {
         self.len() == 0
     }
 
+    /// The same bytes cut up otherwise: these ranges of what `pieces` gives are the parts now, in this order.
+    pub fn rearranged(&self, ranges: impl Iterator<Item = Range<u64>>) -> Self {
+        let mut starts = Vec::with_capacity(self.parts.len());
+        let mut next = 0;
+        for part in &self.parts {
+            starts.push(next);
+            next += part.end - part.start;
+        }
+        let mut parts = Vec::with_capacity(ranges.size_hint().0);
+        for mut range in ranges {
+            while !range.is_empty() {
+                let Some(place) = starts
+                    .partition_point(|start| *start <= range.start)
+                    .checked_sub(1)
+                else {
+                    break;
+                };
+                let part = &self.parts[place];
+                let start = part.start + (range.start - starts[place]);
+                let end = part.end.min(start + (range.end - range.start));
+                if start >= end {
+                    break;
+                }
+                range.start += end - start;
+                parts.push(start..end);
+            }
+        }
+        Self {
+            file: Arc::clone(&self.file),
+            parts,
+        }
+    }
+
     /// The bytes, from the first part to the last, in pieces. May be read more than once.
     pub fn pieces(&self) -> impl Iterator<Item = std::io::Result<Bytes>> + Send + use<> {
         let file = Arc::clone(&self.file);
         let mut parts = self.parts.clone().into_iter();
         let mut part = 0..0;
         std::iter::from_fn(move || {
-            while part.is_empty() {
-                part = parts.next()?;
+            let mut piece = Vec::new();
+            // Small parts share a piece.
+            while piece.len() < PIECE {
+                while part.is_empty() {
+                    match parts.next() {
+                        Some(next) => part = next,
+                        None => return (!piece.is_empty()).then(|| Ok(piece.into())),
+                    }
+                }
+                let room = (PIECE - piece.len()) as u64;
+                let length = (part.end - part.start).min(room);
+                if let Err(error) = read(&file, part.start, length as usize, &mut piece) {
+                    // Nothing after a gap.
+                    (part, parts) = (0..0, Vec::new().into_iter());
+                    return Some(Err(error));
+                }
+                part.start += length;
             }
-            let length = (part.end - part.start).min(PIECE as u64);
-            let piece = read(&file, part.start, length as usize);
-            part.start += length;
-            if piece.is_err() {
-                // Nothing after a gap.
-                (part, parts) = (0..0, Vec::new().into_iter());
-            }
-            Some(piece)
+            Some(Ok(piece.into()))
         })
     }
 }
 
-fn read(file: &Mutex<SpooledTempFile>, start: u64, length: usize) -> std::io::Result<Bytes> {
+/// Appends bytes of the file to a piece.
+fn read(
+    file: &Mutex<SpooledTempFile>,
+    start: u64,
+    length: usize,
+    piece: &mut Vec<u8>,
+) -> std::io::Result<()> {
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut piece = vec![0; length];
+    let place = piece.len();
+    piece.resize(place + length, 0);
     file.seek(SeekFrom::Start(start))?;
-    file.read_exact(&mut piece)?;
-    Ok(piece.into())
+    file.read_exact(&mut piece[place..])
 }
 
 fn unstored(error: &std::io::Error) -> Failure {
@@ -128,5 +175,21 @@ mod tests {
         assert_eq!(text(&body), b"one\nend\n");
         body.push(b"more").unwrap();
         assert_eq!(text(&body), b"one\nend\nmore");
+    }
+
+    #[test]
+    fn bytes_can_be_put_in_another_order_over_all_parts() {
+        let mut body = JobBody::of(&[
+            Bytes::from_static(b"aaB"),
+            Bytes::from_static(b"gone"),
+            Bytes::from_static(b"bcc"),
+        ])
+        .unwrap();
+        body.retain(|place| place != 1);
+        assert_eq!(text(&body), b"aaBbcc");
+        let other = body.rearranged([4..6, 2..4, 0..2, 9..12].into_iter());
+        assert_eq!(text(&other), b"ccBbaa");
+        assert_eq!(other.len(), 6);
+        assert_eq!(text(&body), b"aaBbcc", "the first stays as it is");
     }
 }

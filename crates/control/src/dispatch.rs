@@ -80,6 +80,20 @@ impl Control {
         row.map_or(Ok(0), |row| row.count("chunks"))
     }
 
+    /// Whether chunks of an object are still to come to its loaders: its plan goes on, or some of them wait, or are on their way.
+    pub async fn more_to_load(&self, run: &RunId, object: &str) -> Result<bool> {
+        let sql = "
+            select 1 as more from objects o where run_id = $1 and name = $2 and (not plan_closed
+            or exists (select 1 from chunks c where c.run_id = o.run_id and c.object = o.name and c.state = 'pending')
+            or exists (select 1 from chunks c where c.run_id = o.run_id and c.object = o.name and c.state = 'dispatched'
+                and not exists (select 1 from leases l where l.run_id = c.run_id and l.object = c.object and l.chunk = c.chunk
+                    and l.attempt = c.attempt and l.stage = 'loading' and l.until > {now})
+                and not exists (select 1 from job_chunks jc join jobs j on j.id = jc.job_id
+                    where jc.run_id = c.run_id and jc.object = c.object and jc.chunk = c.chunk and not jc.abandoned
+                    and j.state in ('stored', 'created', 'uploaded'))))";
+        Ok(self.db.read_one(sql, args![run, object]).await?.is_some())
+    }
+
     /// Returns a dispatched chunk to pending, not to be dispatched before `delay` from now, and stores the reason if there is one.
     /// False if it is not, or no longer, dispatched under that attempt.
     pub async fn give_back(

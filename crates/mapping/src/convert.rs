@@ -47,6 +47,12 @@ impl Conversion {
             | (DataType::Timestamp(_, None), DataType::Timestamp(_, Some(_))) => impossible(
                 "say which zone is meant, as in `to_timestamp(...)` or `arrow_cast(x, 'Timestamp(Microsecond, Some(\"+00:00\"))')`",
             ),
+            // The same moments, whatever their zone is called.
+            (DataType::Timestamp(from, Some(_)), DataType::Timestamp(to, Some(_)))
+                if from == to =>
+            {
+                Ok(Self::Widening)
+            }
             (DataType::Date32 | DataType::Date64, DataType::Timestamp(_, Some(_))) => impossible(
                 "say which zone's midnight is meant, as in `arrow_cast(x, 'Timestamp(Microsecond, Some(\"+00:00\"))')`",
             ),

@@ -23,7 +23,7 @@ impl Mapper {
             keys: (0..records.num_rows())
                 .filter(|row| reasons[*row].is_none())
                 .map(|row| KeyHash {
-                    hash: format!("{:032x}", hashes[row]),
+                    hash: hashes[row],
                     source_key: keys.value(row).to_owned(),
                     rank: ranks.as_ref().and_then(|ranks| ranks[row].clone()),
                 })

@@ -73,6 +73,9 @@ pub struct ChunkSettings {
     pub job_bytes: Option<usize>,
     /// Milliseconds that a loader waits for another chunk before it uploads a job that is not full.
     pub job_linger_ms: u64,
+    /// Seconds that a loader keeps chunks in hand for a job that does not fill, or that it may not send yet. What is held for longer than the broker's
+    /// acknowledgement time-out, half an hour unless set otherwise, the broker takes away; this is to be well below a third of it.
+    pub hold_seconds: u64,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -130,6 +133,7 @@ impl Default for ChunkSettings {
             attempts: 8,
             job_bytes: None,
             job_linger_ms: 1_000,
+            hold_seconds: 300,
         }
     }
 }
@@ -149,6 +153,10 @@ impl ChunkSettings {
 
     pub fn job_linger(&self) -> Duration {
         Duration::from_millis(self.job_linger_ms)
+    }
+
+    pub fn hold(&self) -> Duration {
+        Duration::from_secs(self.hold_seconds.max(1))
     }
 }
 

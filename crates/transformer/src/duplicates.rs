@@ -12,11 +12,7 @@ pub(crate) async fn among(
     policy: OnDuplicateKey,
     keys: &KeyHashes,
 ) -> Result<Duplicates, Failure> {
-    let hashes = keys
-        .keys
-        .iter()
-        .map(|key| Ok(key.number()?.to_be_bytes()))
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let hashes: Vec<_> = keys.keys.iter().map(|key| key.hash.to_be_bytes()).collect();
     let most = Duplicates::needed(policy);
     let found = control.duplicates(chunk, &hashes, most).await?;
     let rivals = found.into_iter().map(|found| rival(chunk, found));

@@ -81,7 +81,7 @@ impl Mappers {
             let control = &self.line.control;
             let stored = control.object(&chunk.run, &chunk.object).await?;
             lasting = stored.state != ObjectState::ReadingKeys;
-            if control.has_duplicates(&chunk.run, &chunk.object).await? {
+            if lasting && control.has_duplicates(&chunk.run, &chunk.object).await? {
                 duplicates = Some(object.on_duplicate_key);
             }
         }
@@ -90,10 +90,7 @@ impl Mappers {
             duplicates,
             key: pinned.source.key.clone(),
             second_pass_of: object.second_pass_of.clone(),
-            load_queue: Queue::Load {
-                migration: run.migration.migration.clone(),
-                connection: run.migration.target.clone(),
-            },
+            load_queue: run.load_queue(),
         };
         Ok((mapping, lasting))
     }

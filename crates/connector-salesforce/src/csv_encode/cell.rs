@@ -16,7 +16,7 @@ use model::Failure;
 use record::meta;
 
 /// Sets a field to null. An empty cell leaves it as it is.
-const NULL: &str = "#N/A";
+pub(crate) const NULL: &str = "#N/A";
 
 /// Appends the text of the value in a row.
 pub(crate) type Cell<'a> = Box<dyn Fn(usize, &mut String) -> Result<(), Unsendable> + 'a>;
@@ -63,7 +63,8 @@ fn null_of(field: &Field) -> &'static str {
     if meta::keeps_on_null(field) { "" } else { NULL }
 }
 
-fn texts_of(field: &Field, column: &ArrayRef) -> Result<Vec<String>, Failure> {
+/// The text of each value.
+pub(crate) fn texts_of(field: &Field, column: &ArrayRef) -> Result<Vec<String>, Failure> {
     let cell = cell(field, column)?;
     (0..column.len())
         .map(|row| {

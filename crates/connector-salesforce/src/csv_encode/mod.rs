@@ -12,6 +12,8 @@ use record::meta;
 use crate::columns::{Column, columns};
 use crate::key::{self, KeyForm};
 
+pub(crate) use cell::NULL;
+pub(crate) use cell::texts_of as texts;
 use cell::{Cell, Unsendable, cell};
 
 /// The records as rows, without a header.

@@ -74,6 +74,7 @@ fn fields(intent: &Intent, described: &Described) -> Vec<Finding> {
     let object = &described.object;
     let mut missing = Vec::new();
     let mut closed = Vec::new();
+    let mut lasting = Vec::new();
     for name in &intent.fields {
         // A key that is missing has a finding of its own.
         let is_key = intent.key.iter().any(|key| key.eq_ignore_ascii_case(name));
@@ -92,6 +93,8 @@ fn fields(intent: &Intent, described: &Described) -> Vec<Finding> {
                 };
                 if !open {
                     closed.push(name.as_str());
+                } else if intent.operation == Operation::Upsert && !field.updateable {
+                    lasting.push(name.as_str());
                 }
             }
         }
@@ -115,6 +118,16 @@ fn fields(intent: &Intent, described: &Described) -> Vec<Finding> {
                 format!("the user may not fill these fields of {}: {names}", object.name),
             )
             .hint("formulas, roll-ups and system fields are the org's own; others need edit rights in the user's profile or permission sets"),
+        );
+    }
+    if !lasting.is_empty() {
+        let names = listed(lasting.into_iter());
+        findings.push(
+            Finding::warning(
+                "set_for_good",
+                format!("{} records take these fields when they are created and never again, so the org refuses records that it has already: {names}", object.name),
+            )
+            .hint("upsert what is new alone, or tick `Allow reparenting` where the org's setup has it for a master-detail field"),
         );
     }
     findings
@@ -281,5 +294,14 @@ mod tests {
         };
         assert!(missing.what.ends_with("Nmae"), "{missing:?}");
         assert!(closed.what.ends_with("LastName"), "{closed:?}");
+        contact.object.fields[3].createable = true;
+        contact.object.fields[3].updateable = false;
+        let grades = |operation| {
+            let findings = fields(&intent(operation, "Gone_Key__c", &["LastName"]), &contact);
+            findings.iter().map(|found| found.grade).collect::<Vec<_>>()
+        };
+        assert_eq!(grades(Operation::Upsert), [Grade::Warning]);
+        assert_eq!(grades(Operation::Insert), []);
+        assert_eq!(grades(Operation::Update), [Grade::Problem]);
     }
 }

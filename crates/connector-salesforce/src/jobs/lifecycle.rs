@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::client::{Call, Client};
 use crate::columns::{columns, header};
-use crate::key;
+use crate::{key, parent_order};
 
 /// The kill switch was read right before a job is closed; the call is not sent later than this after.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -84,6 +84,13 @@ pub(crate) async fn upload(
             .object(&plan.object));
         }
     }
+    let body = {
+        let plan = plan.clone();
+        let ordering = tokio::task::spawn_blocking(move || parent_order::ordered(&plan, &body));
+        ordering.await.map_err(|error| {
+            Failure::bug(format!("ordering a job's rows did not end: {error}"))
+        })??
+    };
     let call = Call::put_csv(&["jobs", "ingest", job, "batches"], header, body).unless_acted(None);
     client
         .done(call)

@@ -53,6 +53,7 @@ from! {
     Option<f64>, v => Self::Float(v);
     bool, v => Self::Bool(v);
     &[u8], v => Self::Bytes(v.to_vec());
+    Vec<u8>, v => Self::Bytes(v);
     DateTime<Utc>, v => Self::Time(Some(v));
     Option<DateTime<Utc>>, v => Self::Time(v);
     &Value, v => Self::Json(Some(v.to_string()));

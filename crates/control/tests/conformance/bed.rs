@@ -144,6 +144,7 @@ impl Bed {
             "jobs",
             "job_chunks",
             "target_keys",
+            "read_keys",
         ] {
             let sql = match self.is_postgres() {
                 true => format!("select row_to_json(t)::text as row from {table} t order by 1"),

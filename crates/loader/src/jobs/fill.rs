@@ -1,7 +1,9 @@
 //! Takes chunks from the target's queue and fills jobs with them, towards what one may hold.
-//! A job is sent when it is full, or when no more chunks come for a while.
+//! A job is sent when it is full, when all chunks of its object have come, or when no more come for a while. No chunk is held for so long that the broker
+//! would take it away: what may not be sent for some time goes back to the queue, and nothing is taken from there before it may.
 
 use std::collections::HashMap;
+use std::iter;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,12 +12,16 @@ use model::{Attempt, ChunkRef, Envelope, Failure, FailureKind, Kind, Report, Run
 use queue::{Delivery, Queue};
 use record::Payload;
 use service::{ChunkSettings, Stage};
+use tokio::time::{Instant, timeout};
 
 use super::manifest::Manifest;
+use super::room::Place;
 use super::{Desk, jobs_of};
 
 /// Chunks in hand at most, those of jobs that are not closed yet. Their messages stay in memory until then.
 const PREFETCH: u16 = 64;
+/// How soon after its last chunk it is asked whether a job waits for another.
+const SOON: Duration = Duration::from_millis(50);
 
 /// A chunk on its way into a job, its message not acknowledged.
 pub(crate) struct Filled {
@@ -28,15 +34,55 @@ pub(crate) struct Filled {
 }
 
 /// Chunks of one object that will be one job, and their rows, a part for each.
-#[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) filled: Vec<Filled>,
     pub(crate) body: JobBody,
+    since: Instant,
 }
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            filled: Vec::new(),
+            body: JobBody::default(),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Batch {
+    fn has_room(&self, bytes: u64, capacity: u64) -> bool {
+        self.filled.is_empty()
+            || self.filled.len() < ChunkSettings::OF_A_JOB && self.body.len() + bytes <= capacity
+    }
+
+    /// Adds a chunk. One that is in already has been delivered again, as the connection broke over which it came: it stands for the first.
+    fn push(&mut self, filled: Filled, rows: &[u8]) -> Result<(), (Delivery, Failure)> {
+        let same = |held: &Filled| held.chunk == filled.chunk;
+        if let Some(place) = self.filled.iter().position(same) {
+            self.filled.remove(place);
+            self.body.retain(|part| part != place);
+        }
+        match self.body.push(rows) {
+            Ok(()) => {
+                self.filled.push(filled);
+                Ok(())
+            }
+            Err(failure) => Err((filled.delivery, failure)),
+        }
+    }
+}
+
+/// The batches in hand, by run and object.
+type Batches = HashMap<(RunId, String), Batch>;
 
 impl Desk {
     pub(crate) async fn fill(self, queue: Queue) {
         while !self.line.ending.is_cancelled() {
+            tokio::select! {
+                () = self.line.ending.cancelled() => return,
+                place = self.room.enter() => drop(place),
+            }
             if let Err(failure) = self.fill_until_broken(&queue).await {
                 tracing::warn!(%failure, %queue, "the queue can't be consumed");
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -44,39 +90,79 @@ impl Desk {
         }
     }
 
+    /// Until the queue can't be consumed, or a batch has waited for room for long: then all that is in hand goes back, and what was sent ahead to us as well.
     async fn fill_until_broken(&self, queue: &Queue) -> Result<(), Failure> {
         let mut chunks = self.line.broker.consume(queue, PREFETCH).await?;
-        let mut batches: HashMap<(RunId, String), Batch> = HashMap::new();
-        let linger = self.line.settings.chunks.job_linger();
-        let capacity = self.capacity().await?;
+        let mut batches = Batches::new();
+        let settings = &self.line.settings.chunks;
+        let (linger, hold) = (settings.job_linger(), settings.hold());
+        // What may still be waited for room, before what was sent ahead to us gets too old.
+        let mut patience = hold;
+        let capacity = self.capacity().await? as u64;
+        let mut last = Instant::now();
         loop {
             let delivery = tokio::select! {
                 () = self.line.ending.cancelled() => return Ok(()),
                 delivery = chunks.next() => Some(delivery?),
-                () = tokio::time::sleep(linger), if !batches.is_empty() => None,
+                () = tokio::time::sleep(SOON), if !batches.is_empty() => None,
             };
-            let Some(delivery) = delivery else {
-                for (_, batch) in batches.drain() {
-                    self.send_off(batch).await;
+            let waited = delivery.is_none();
+            let mut due = Vec::new();
+            if let Some(delivery) = delivery {
+                last = Instant::now();
+                if let Some((filled, rows)) = self.take_chunk(delivery).await {
+                    let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
+                    let batch = batches.entry(object).or_default();
+                    if !batch.has_room(rows.len() as u64, capacity) {
+                        due.push(std::mem::take(batch));
+                    }
+                    if let Err((delivery, failure)) = batch.push(filled, &rows) {
+                        self.refuse(delivery, failure).await;
+                    }
                 }
-                continue;
-            };
-            let Some((filled, rows)) = self.take_chunk(delivery).await else {
-                continue;
-            };
-            let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
-            let batch = batches.entry(object).or_default();
-            let is_full = batch.body.len() + rows.len() as u64 > capacity as u64;
-            if !batch.filled.is_empty()
-                && (is_full || batch.filled.len() >= ChunkSettings::OF_A_JOB)
-            {
-                self.send_off(std::mem::take(batch)).await;
             }
-            match batch.body.push(&rows) {
-                Ok(()) => batch.filled.push(filled),
-                Err(failure) => self.refuse(filled.delivery, failure).await,
+            if waited {
+                patience = hold;
+            }
+            let is_over = last.elapsed() >= linger;
+            for (object, batch) in std::mem::take(&mut batches) {
+                let is_due = batch.since.elapsed() > hold
+                    || waited && (is_over || !self.may_grow(&object).await);
+                if is_due {
+                    due.push(batch);
+                } else {
+                    batches.insert(object, batch);
+                }
+            }
+            let mut due = due.into_iter();
+            while let Some(batch) = due.next() {
+                let waits = Instant::now();
+                let Ok(place) = timeout(patience, self.room.enter()).await else {
+                    tracing::info!(%queue, "no room for one more job: its chunks go back until there is");
+                    let all = iter::once(batch).chain(due).chain(batches.into_values());
+                    self.hand_back(all.flat_map(|batch| batch.filled)).await;
+                    return Ok(());
+                };
+                patience = patience.saturating_sub(waits.elapsed());
+                self.send_off(batch, place);
             }
         }
+    }
+
+    async fn hand_back(&self, chunks: impl Iterator<Item = Filled>) {
+        for filled in chunks {
+            self.let_go(&filled.delivery.envelope).await;
+            answered(filled.delivery.requeue().await);
+        }
+    }
+
+    /// Whether a job waits for another chunk of its object; where that is not known, it does.
+    async fn may_grow(&self, (run, object): &(RunId, String)) -> bool {
+        let more = self.line.control.more_to_load(run, object).await;
+        more.unwrap_or_else(|error| {
+            tracing::debug!(%run, object, %error, "not known whether more chunks come");
+            true
+        })
     }
 
     async fn capacity(&self) -> Result<usize, Failure> {
@@ -85,9 +171,8 @@ impl Desk {
         Ok(self.line.settings.chunks.job_capacity(limit))
     }
 
-    /// Sends a batch off as a job, when there is room for one more; until then chunks stay where they are.
-    async fn send_off(&self, batch: Batch) {
-        let place = self.room.enter().await;
+    /// Sends a batch off as a job, which has this place until its end.
+    fn send_off(&self, batch: Batch, place: Place) {
         let desk = self.clone();
         self.line.tasks.spawn(async move {
             desk.send(batch).await;

@@ -16,6 +16,7 @@ impl Desk {
         let Batch {
             filled: batch,
             body,
+            ..
         } = batch;
         let (run, object) = (job.run.clone(), job.object.clone());
         match self.open_and_close(&job.id, &run, &object, body).await {
@@ -31,6 +32,7 @@ impl Desk {
                 failure,
                 free: true,
             }) => {
+                self.heed(&failure);
                 let (control, holder) = (&self.line.control, &self.line.instance);
                 if let Err(error) = control.abandon_job(&job.id, holder).await {
                     tracing::warn!(%error, "a job that came to nothing is left to be taken up");

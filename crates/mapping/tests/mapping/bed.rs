@@ -66,6 +66,7 @@ impl Bed {
                 "What" => vec!["Account".to_owned(), "Thing".to_owned()],
                 _ => vec!["Thing".to_owned()],
             },
+            owned: false,
         });
         self
     }

@@ -62,11 +62,10 @@ fn rivals(mapper: &Mapper, batch: &arrow::array::RecordBatch) -> Vec<Rival> {
     for key in &hashes {
         let twins = hashes.iter().filter(|other| other.hash == key.hash);
         if twins.count() > 1 {
-            let same = |known: &&Rival| {
-                known.source_key == key.source_key && known.hash == key.number().unwrap()
-            };
+            let same =
+                |known: &&Rival| known.source_key == key.source_key && known.hash == key.hash;
             rivals.push(Rival {
-                hash: key.number().unwrap(),
+                hash: key.hash,
                 source_key: key.source_key.clone(),
                 occurrence: rivals.iter().filter(same).count() as u64,
                 is_here: true,

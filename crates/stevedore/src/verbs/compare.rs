@@ -151,6 +151,8 @@ fn differences(object: &ComparedObject) -> String {
             "no value fits".to_owned()
         } else if difference.lost > 0 {
             format!("do not fit: {} values", difference.lost)
+        } else if object.looked_at.is_some() {
+            "all fit".to_owned()
         } else {
             "what does not fit would be refused".to_owned()
         };
