@@ -4,6 +4,8 @@
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
+use crate::xml::write_element;
+
 /// What is wrong with one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowError {
@@ -112,6 +114,25 @@ impl ApiError {
 
     pub(crate) fn json(message: impl Into<String>) -> Self {
         Self::bad("JSON_PARSER_ERROR", message)
+    }
+
+    /// The same in XML; not of those that are no lists of errors.
+    pub(crate) fn to_xml(&self) -> Option<String> {
+        let errors = self.body.as_array()?;
+        let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors>");
+        for error in errors {
+            let text = |name: &str| error.get(name).and_then(Json::as_str);
+            out.push_str("<Error>");
+            write_element("errorCode", text("errorCode")?, &mut out);
+            let fields = error.get("fields").and_then(Json::as_array);
+            for field in fields.into_iter().flatten().filter_map(Json::as_str) {
+                write_element("fields", field, &mut out);
+            }
+            write_element("message", text("message")?, &mut out);
+            out.push_str("</Error>");
+        }
+        out.push_str("</Errors>");
+        Some(out)
     }
 
     /// The form of a single-record call: one entry per error, each with its fields.

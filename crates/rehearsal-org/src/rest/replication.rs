@@ -1,13 +1,11 @@
 //! What happened to an object's records in a span of time: `updated` and `deleted`, for clients that keep a copy.
 
-use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
 use super::call::Call;
 use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::org::Org;
-use crate::schema::catalogue::Object;
 use crate::store::Fields;
 use crate::values::moment::{moment_text, now, parse_moment};
 
@@ -36,16 +34,11 @@ pub(crate) fn updated_in(
     start: Option<&str>,
     end: Option<&str>,
 ) -> Result<Json, ApiError> {
-    let (object, span) = asked(org, name, start, end)?;
-    let mut ids: Vec<String> = Vec::new();
-    let fields = Some(Fields::default());
-    org.read()
-        .scan(object.index, false, fields.as_ref(), &mut |id, row| {
-            if span.holds(row.modified) {
-                ids.push(org.catalogue.id_text(id));
-            }
-            true
-        });
+    let span = Span::asked(start, end)?;
+    let ids: Vec<String> = changed(org, name, &span, false)?
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
     Ok(json!({"ids": ids, "latestDateCovered": moment_text(span.end)}))
 }
 
@@ -56,22 +49,37 @@ pub(crate) fn deleted_in(
     start: Option<&str>,
     end: Option<&str>,
 ) -> Result<Json, ApiError> {
-    let (object, span) = asked(org, name, start, end)?;
-    let mut records: Vec<Json> = Vec::new();
-    let fields = Some(Fields::default());
-    org.read()
-        .scan(object.index, true, fields.as_ref(), &mut |id, row| {
-            if row.deleted && span.holds(row.modified) {
-                let (id, date) = (org.catalogue.id_text(id), moment_text(row.modified));
-                records.push(json!({"id": id, "deletedDate": date}));
-            }
-            true
-        });
+    let span = Span::asked(start, end)?;
+    let records: Vec<Json> = changed(org, name, &span, true)?
+        .into_iter()
+        .map(|(id, moment)| json!({"id": id, "deletedDate": moment_text(moment)}))
+        .collect();
     Ok(json!({
         "deletedRecords": records,
         "earliestDateAvailable": moment_text(now() - OLDEST),
         "latestDateCovered": moment_text(span.end),
     }))
+}
+
+/// An object's records that changed in a span and are deleted or not, each with when it changed last.
+fn changed(
+    org: &Org,
+    name: &str,
+    span: &Span,
+    deleted: bool,
+) -> Result<Vec<(String, i64)>, ApiError> {
+    let object = org.catalogue.object(name).ok_or_else(ApiError::not_found)?;
+    let mut found = Vec::new();
+    let fields = Fields::default();
+    org.read()
+        .scan(object.index, deleted, Some(&fields), &mut |id, row| {
+            let within = (span.start..=span.end).contains(&row.modified);
+            if within && row.deleted == deleted {
+                found.push((org.catalogue.id_text(id), row.modified));
+            }
+            true
+        });
+    Ok(found)
 }
 
 /// Whole minutes, as the platform counts here.
@@ -81,43 +89,31 @@ struct Span {
 }
 
 impl Span {
-    fn holds(&self, moment: i64) -> bool {
-        (self.start..=self.end).contains(&moment)
+    fn asked(start: Option<&str>, end: Option<&str>) -> Result<Self, ApiError> {
+        let moment = |name: &str, text: Option<&str>| {
+            let text = text.ok_or_else(|| {
+                let message = format!("The parameter {name} is required");
+                ApiError::bad("MISSING_ARGUMENT", message)
+            })?;
+            // A plus that was not encoded has become a space.
+            let moment = parse_moment(&text.replace(' ', "+")).ok_or_else(|| {
+                let message =
+                    format!("{name} is not a date and time of ISO 8601 with a zone: {text}");
+                ApiError::bad("INVALID_FIELD", message)
+            })?;
+            Ok(moment - moment.rem_euclid(MINUTE))
+        };
+        let span = Self {
+            start: moment("start", start)?,
+            end: moment("end", end)?,
+        };
+        let refused = |message: &str| Err(ApiError::bad("INVALID_REPLICATION_DATE", message));
+        if span.end - span.start < MINUTE {
+            return refused("endDate must be at least one minute after startDate");
+        }
+        if span.start < now() - OLDEST {
+            return refused("startDate must be within the last 30 days");
+        }
+        Ok(span)
     }
-}
-
-fn asked<'a>(
-    org: &'a Org,
-    name: &str,
-    start: Option<&str>,
-    end: Option<&str>,
-) -> Result<(&'a Object, Span), ApiError> {
-    let object = org.catalogue.object(name).ok_or_else(ApiError::not_found)?;
-    let moment = |name: &str, text: Option<&str>| {
-        let text = text.ok_or_else(|| {
-            let message = format!("The parameter {name} is required");
-            ApiError::bad("MISSING_ARGUMENT", message)
-        })?;
-        // A plus that was not encoded has become a space.
-        let moment = parse_moment(&text.replace(' ', "+")).ok_or_else(|| {
-            let message = format!("{name} is not a date and time of ISO 8601 with a zone: {text}");
-            ApiError::bad("INVALID_FIELD", message)
-        })?;
-        Ok(moment - moment.rem_euclid(MINUTE))
-    };
-    let span = Span {
-        start: moment("start", start)?,
-        end: moment("end", end)?,
-    };
-    let refused =
-        |message: &str| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REPLICATION_DATE", message);
-    if span.end - span.start < MINUTE {
-        return Err(refused(
-            "endDate must be at least one minute after startDate",
-        ));
-    }
-    if span.start < now() - OLDEST {
-        return Err(refused("startDate must be within the last 30 days"));
-    }
-    Ok((object, span))
 }

@@ -63,6 +63,19 @@ impl Reply {
         Self::new(status, Content::Whole(content_type, body.into()))
     }
 
+    /// An error in the language that was asked for: all refusals are told in XML too.
+    pub(crate) fn error(error: ApiError, asked: &HeaderMap) -> Self {
+        let accepted = asked.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+        let accepted = accepted.unwrap_or_default().to_ascii_lowercase();
+        let xml = ["application/xml", "text/xml"];
+        let wanted = xml.iter().any(|kind| accepted.contains(kind))
+            && !accepted.contains("application/json");
+        match error.to_xml().filter(|_| wanted) {
+            Some(body) => Self::whole(error.status, "application/xml;charset=UTF-8", body),
+            None => error.into(),
+        }
+    }
+
     pub(crate) fn html(status: StatusCode, body: &'static str) -> Self {
         Self::new(
             status,

@@ -46,7 +46,8 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
     let reply = match fault {
         Some(CallFault::DropBefore) => return cut_off(),
         Some(CallFault::DropAfter) | None if refused.is_none() => {
-            answer(&org, call).await.unwrap_or_else(Reply::from)
+            let answered = answer(&org, call).await;
+            answered.unwrap_or_else(|error| Reply::error(error, &headers))
         }
         fault => {
             // Read to its end, so that the client gets the answer and not a broken pipe.
@@ -68,7 +69,7 @@ async fn take(State(org): State<Arc<Org>>, request: Request) -> Response<Body> {
             let reply = match (status, path.starts_with("/services/async/")) {
                 (503, _) => unavailable(),
                 (_, true) => classic::refused(&headers, error),
-                (_, false) => error.into(),
+                (_, false) => Reply::error(error, &headers),
             };
             match wait {
                 Some(seconds) => reply.with("retry-after", &seconds.to_string()),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::classic_client::{add, call, element, ended, json_call, result, xml_job};
+use crate::classic_client::{add, call, element, ended, get, json_call, result, xml_job};
 use crate::client::start;
 
 #[tokio::test]
@@ -124,14 +124,7 @@ async fn csv_with_xml_around_it() {
     let error = "\"\",\"false\",\"false\",\"DUPLICATE_VALUE:duplicate value found: External_Id__c duplicates value";
     assert!(lines[451].starts_with(error), "{}", lines[451]);
     let path = format!("job/{job}/batch");
-    let (_, _, list) = call(
-        &client,
-        Method::GET,
-        &path,
-        "application/xml",
-        String::new(),
-    )
-    .await;
+    let (_, _, list) = get(&client, &path).await;
     assert_eq!(list.matches("<batchInfo>").count(), 2);
     let (_, list) = json_call(&client, Method::GET, &path, &Value::Null).await;
     assert_eq!(list["batchInfo"].as_array().unwrap().len(), 2);
@@ -386,14 +379,7 @@ async fn closed_and_aborted_jobs_take_no_more() {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let path = format!("job/{job}/batch/{first}");
-        let (_, _, info) = call(
-            &client,
-            Method::GET,
-            &path,
-            "application/xml",
-            String::new(),
-        )
-        .await;
+        let (_, _, info) = get(&client, &path).await;
         if element(&info, "state") == "InProgress" {
             break;
         }
@@ -401,14 +387,7 @@ async fn closed_and_aborted_jobs_take_no_more() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let path = format!("job/{job}/batch/{first}/result");
-    let (status, _, text) = call(
-        &client,
-        Method::GET,
-        &path,
-        "application/xml",
-        String::new(),
-    )
-    .await;
+    let (status, _, text) = get(&client, &path).await;
     assert_eq!(
         (status, element(&text, "exceptionCode")),
         (400, "InvalidBatch")

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::classic_client::{add, call, element, ended, json_call, result, xml_job};
+use crate::classic_client::{add, element, ended, get, json_call, result, xml_job};
 use crate::client::{Client, rows, start};
 
 async fn furnished() -> Client {
@@ -47,8 +47,7 @@ async fn fetched(client: &Client, job: &str, batch: &str) -> (String, String) {
     };
     assert!(id.starts_with("752"));
     let path = format!("job/{job}/batch/{batch}/result/{id}");
-    let (status, content, text) =
-        call(client, Method::GET, &path, "application/xml", String::new()).await;
+    let (status, content, text) = get(client, &path).await;
     assert_eq!(status, 200, "{text}");
     (content, text)
 }
@@ -135,24 +134,10 @@ async fn long_results_come_whole_and_queries_are_kept() {
     let found: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(found.as_array().unwrap().len(), 1234);
     let path = format!("job/{job}/batch/{batch}/request");
-    let (_, _, sent) = call(
-        &client,
-        Method::GET,
-        &path,
-        "application/xml",
-        String::new(),
-    )
-    .await;
+    let (_, _, sent) = get(&client, &path).await;
     assert_eq!(sent, soql);
     let path = format!("job/{job}/batch/{batch}/result/752000000000000AAA");
-    let (status, _, _) = call(
-        &client,
-        Method::GET,
-        &path,
-        "application/xml",
-        String::new(),
-    )
-    .await;
+    let (status, _, _) = get(&client, &path).await;
     assert_eq!(status, 400);
 }
 

@@ -338,14 +338,7 @@ async fn an_abort_half_way_keeps_what_was_written() {
     assert_eq!((status, info["state"].as_str()), (200, Some("Aborted")));
     client.org.faults().release_jobs();
     let done = client.finish(&job).await;
-    assert_eq!(
-        (
-            done.successful.len(),
-            done.failed.len(),
-            done.unprocessed.len()
-        ),
-        (400, 0, 600)
-    );
+    assert_eq!(done.counts(), (400, 0, 600));
     assert_eq!(client.org.count("Account"), 400);
     let written: HashSet<_> = done
         .successful

@@ -33,6 +33,11 @@ pub(crate) async fn call(
     )
 }
 
+/// What is at a path, without saying in which language.
+pub(crate) async fn get(client: &Client, path: &str) -> (u16, String, String) {
+    call(client, Method::GET, path, "application/xml", String::new()).await
+}
+
 pub(crate) async fn json_call(
     client: &Client,
     method: Method,
@@ -93,7 +98,7 @@ pub(crate) async fn ended(client: &Client, job: &str, batch: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let path = format!("job/{job}/batch/{batch}");
-        let (_, _, info) = call(client, Method::GET, &path, "application/xml", String::new()).await;
+        let (_, _, info) = get(client, &path).await;
         if !matches!(element(&info, "state"), "Queued" | "InProgress") {
             return info;
         }
@@ -104,8 +109,7 @@ pub(crate) async fn ended(client: &Client, job: &str, batch: &str) -> String {
 
 pub(crate) async fn result(client: &Client, job: &str, batch: &str) -> (String, String) {
     let path = format!("job/{job}/batch/{batch}/result");
-    let (status, content, text) =
-        call(client, Method::GET, &path, "application/xml", String::new()).await;
+    let (status, content, text) = get(client, &path).await;
     assert_eq!(status, 200, "{text}");
     (content, text)
 }

@@ -187,6 +187,15 @@ impl Client {
 }
 
 impl Finished {
+    /// How many rows were successful, failed and were not processed.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        (
+            self.successful.len(),
+            self.failed.len(),
+            self.unprocessed.len(),
+        )
+    }
+
     /// Each failed row's error, by the value of a column.
     pub(crate) fn errors(&self, column: &str) -> HashMap<String, String> {
         self.failed

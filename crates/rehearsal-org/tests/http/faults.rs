@@ -114,14 +114,7 @@ async fn a_job_that_fails_half_way() {
     let done = client.ingest("Account", "insert", None, &csv).await;
     assert_eq!(done.job["state"], "Failed");
     assert!(done.job["errorMessage"].is_string());
-    assert_eq!(
-        (
-            done.successful.len(),
-            done.failed.len(),
-            done.unprocessed.len()
-        ),
-        (400, 0, 600)
-    );
+    assert_eq!(done.counts(), (400, 0, 600));
     assert_eq!(client.org.count("Account"), 400);
     assert_eq!(
         client.ingest("Account", "insert", None, &csv).await.job["state"],

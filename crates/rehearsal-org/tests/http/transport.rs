@@ -156,3 +156,46 @@ async fn a_token_is_looked_into() {
     assert_eq!(ask("00Dx!y", secret).await, (200, json!({"active": false})));
     assert_eq!(ask(client.org.access_token(), "wrong").await.0, 400);
 }
+
+#[tokio::test]
+async fn refusals_are_told_in_xml_where_that_is_asked_for() {
+    let client = start().await;
+    let ask = async |path: &str, accept: &str| {
+        let request = client.request(Method::GET, path).header("accept", accept);
+        let response = request.send().await.unwrap();
+        let kind = response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (
+            response.status().as_u16(),
+            kind,
+            response.text().await.unwrap(),
+        )
+    };
+    let (status, kind, text) = ask("nowhere", "application/xml").await;
+    assert_eq!(status, 404);
+    assert!(kind.starts_with("application/xml"), "{kind}");
+    assert_eq!(
+        text,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors><Error><errorCode>NOT_FOUND</errorCode>\
+         <message>The requested resource does not exist</message></Error></Errors>"
+    );
+    for accept in [
+        "*/*",
+        "application/json",
+        "application/json, application/xml",
+    ] {
+        let (_, kind, _) = ask("nowhere", accept).await;
+        assert!(kind.starts_with("application/json"), "{accept}: {kind}");
+    }
+    let record = client
+        .request(Method::POST, "sobjects/Account")
+        .header("accept", "text/xml")
+        .json(&json!({"Phone": "<1>"}));
+    let text = record.send().await.unwrap().text().await.unwrap();
+    assert!(
+        text.contains("<errorCode>REQUIRED_FIELD_MISSING</errorCode><fields>Name</fields>"),
+        "{text}"
+    );
+}
