@@ -1,10 +1,13 @@
 //! An outcome in the audit log's words.
 
+use std::collections::BTreeMap;
+
 use chrono::Utc;
-use control::{AuditEntry, LedgerBlob, NewChange, NewFailedRecord};
+use control::{AuditEntry, LedgerBlob, MapKey, MapScope, NewChange, NewFailedRecord, NewIds};
 use model::{Envelope, Failure, Fate};
-use record::{Outcome, encode_batch};
+use record::{Outcome, encode_batch, hash_key};
 use serde_json::Value;
+use service::{PinnedObject, PinnedRun};
 
 /// The version of the ledger's encoding: one Arrow IPC stream, LZ4, columns key, target_id, fate, checksum.
 const LEDGER_VERSION: i64 = 1;
@@ -37,7 +40,42 @@ pub(crate) fn of(envelope: &Envelope, outcome: &Outcome, auditor: &str) -> Audit
             .map(|row| row.key.clone())
             .collect(),
         changes: changes(outcome),
+        ids: None,
     }
+}
+
+/// What the outcome changes among the ids that are kept; none where no object of the migration has its ids kept.
+pub(crate) fn ids(run: &PinnedRun, object: &PinnedObject, outcome: &Outcome) -> Option<NewIds> {
+    let plan = &object.plan;
+    if plan.system.is_empty() || !(plan.keeps_ids || plan.operation.deletes()) {
+        return None;
+    }
+    let mut ids = NewIds {
+        scope: MapScope {
+            migration: run.migration.migration.clone(),
+            system: plan.system.clone(),
+        },
+        to_object: plan.to.clone(),
+        moved: BTreeMap::new(),
+        deleted: Vec::new(),
+    };
+    for row in &outcome.ledger.rows {
+        let Some(id) = row.target_id.clone() else {
+            continue;
+        };
+        match row.fate {
+            Fate::Deleted => ids.deleted.push(id),
+            Fate::Created | Fate::Updated | Fate::Unchanged if plan.keeps_ids => {
+                let key = MapKey {
+                    hash: hash_key(&[&row.key]).to_be_bytes(),
+                    text: row.key.clone(),
+                };
+                ids.moved.insert(key, id);
+            }
+            _ => {}
+        }
+    }
+    Some(ids)
 }
 
 /// Of records that the target did not take, nothing was changed: a retry of them tells anew.

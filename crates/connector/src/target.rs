@@ -21,6 +21,9 @@ pub trait Target: Send + Sync {
     /// How this target writes.
     fn writing(&self) -> Writing<'_>;
 
+    /// What tells this system from any other of its kind, whatever address it is reached at: ids that were kept of one mean nothing in another.
+    async fn identity(&self) -> Result<String, Failure>;
+
     /// Counts records, read anew.
     async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure>;
 
@@ -94,6 +97,12 @@ pub struct LoadPlan {
     /// The fields that are sent, in the target's own spelling, stamps included.
     pub fields: Vec<String>,
     pub target: TargetObject,
+    /// `Target::identity`, where ids of its records are kept for any object of the migration; otherwise empty.
+    #[serde(default)]
+    pub system: String,
+    /// The outcome has to tell the id of each record, and the auditor keeps it for those who refer to the record.
+    #[serde(default)]
+    pub keeps_ids: bool,
 }
 
 /// An object of a target as it was found; plain data, stored with the run.
@@ -141,6 +150,9 @@ pub struct TargetField {
     /// The only values allowed, where the target restricts them.
     #[serde(default)]
     pub values: Option<Vec<String>>,
+    /// Lookups of other objects can find a record by its value.
+    #[serde(default = "yes")]
+    pub finds_records: bool,
     /// Text in which case counts; where it does not, keys that differ only in case are one key.
     #[serde(default = "yes")]
     pub case_sensitive: bool,
@@ -163,6 +175,14 @@ pub struct Relation {
 }
 
 impl TargetObject {
+    /// The one field that holds the target's own id of a record.
+    pub fn id_field(&self) -> Option<&str> {
+        match self.keys.first().map(Vec::as_slice) {
+            Some([id]) => Some(id),
+            _ => None,
+        }
+    }
+
     /// Finds a field by name: exactly, then ignoring case.
     pub fn field(&self, name: &str) -> Option<&TargetField> {
         find(&self.fields, name, |field| &field.name)

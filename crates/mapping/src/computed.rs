@@ -6,12 +6,16 @@ use arrow::util::display::array_value_to_string;
 use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
 
+use crate::by_id::{ById, ParentIds};
 use crate::checks::{Checks, Wrong};
 use crate::convert::{self, Conversion, shown};
 use crate::expression::Expression;
 use crate::mapper::Reason;
 use crate::policy::Policy;
 use crate::value_map;
+
+/// A lookup's parent is not in the target.
+pub(crate) const MISSING_PARENT: &str = "missing_parent";
 
 /// One computed field.
 pub(crate) struct Computed {
@@ -20,6 +24,8 @@ pub(crate) struct Computed {
     pub(crate) sent_as: String,
     pub(crate) expression: Expression,
     pub(crate) values: Option<(ValueMap, Otherwise)>,
+    /// Its values are keys of parents, and the field takes the ids of these.
+    pub(crate) by_id: Option<ById>,
     pub(crate) conversion: Conversion,
     pub(crate) checks: Checks,
     pub(crate) policy: Policy,
@@ -38,22 +44,27 @@ impl Computed {
     /// Different values of the expression stay different in the field.
     pub(crate) fn keeps_values_apart(&self) -> bool {
         let parses = self.expression.data_type.is_string() && !self.column.data_type().is_string();
-        self.values.is_none() && !parses
+        self.by_id.is_some() || (self.values.is_none() && !parses)
+    }
+
+    /// Where the field takes ids, what they are known by: two records with one id have one such key.
+    pub(crate) fn keys_of_ids(&self, records: &RecordBatch) -> Option<ArrayRef> {
+        self.by_id.as_ref()?;
+        Some(self.expression.evaluate(records).0)
     }
 
     /// The field's values, and which of them were changed; where a record can't have one, a null and the first reason that is found.
     pub(crate) fn compute(
         &self,
         records: &RecordBatch,
+        ids: &ParentIds,
         reasons: &mut [Option<Reason>],
     ) -> Result<(ArrayRef, Vec<Changed<'_>>), Failure> {
-        let mut refuse = |row: usize, code: &str, message: String| {
+        let mut give_up = |row: usize, fate: Fate, code: &str, message: String| {
             let failure = Failure::reject(code, message).field(self.column.name());
-            reasons[row].get_or_insert(Reason {
-                fate: Fate::Rejected,
-                failure,
-            });
+            reasons[row].get_or_insert(Reason { fate, failure });
         };
+        let mut refuse = |row, code: &str, message| give_up(row, Fate::Rejected, code, message);
         let (mut values, bad) = self.expression.evaluate(records);
         let mut failed = vec![false; values.len()];
         for bad in bad {
@@ -72,6 +83,19 @@ impl Computed {
             }
             values = mapped;
         }
+        if let Some(by_id) = &self.by_id {
+            let (found, missing) = by_id.apply(&values, records, ids)?;
+            for missing in missing {
+                failed[missing.row] = true;
+                if by_id.skips {
+                    give_up(missing.row, Fate::Skipped, "not_moved", missing.message);
+                } else {
+                    give_up(missing.row, Fate::Rejected, MISSING_PARENT, missing.message);
+                }
+            }
+            values = found;
+        }
+        let mut refuse = |row, code: &str, message| give_up(row, Fate::Rejected, code, message);
         let (converted, wrong) = self.converted(&values, &mut failed)?;
         let (mended, changed, left) = self.policy.apply(converted, &self.checks, wrong)?;
         for wrong in left {

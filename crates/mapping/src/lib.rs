@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bounds;
+mod by_id;
 mod checks;
 mod columns;
 mod compile;
@@ -22,6 +23,7 @@ mod shared;
 mod survey;
 mod value_map;
 
+pub use by_id::{ParentIds, ParentKeys};
 pub use compile::Spec;
 pub use duplicates::{Duplicates, Rival};
 pub use mapper::{Mapped, Mapper};

@@ -1,8 +1,10 @@
 //! How a field that refers to another record is compiled: to a lookup of the target where it has such, to a plain field otherwise.
 
+use arrow::datatypes::DataType;
 use model::Failure;
 use model::migration::{AnyLookup, Field, OnNull, Operation, Otherwise};
 
+use crate::by_id::ById;
 use crate::compile::{Compiler, Place};
 use crate::computed::Computed;
 use crate::expression::Expression;
@@ -14,6 +16,11 @@ impl Compiler<'_> {
         name: &str,
         lookup: &AnyLookup,
     ) -> Result<Vec<Computed>, Failure> {
+        if lookup.lookup.iter().any(|parent| self.is_by_id(parent)) {
+            let which = Some(lookup.which.as_str());
+            let by_id = self.lookup_by_id(name, &lookup.lookup, which, &lookup.by)?;
+            return Ok(vec![by_id]);
+        }
         let (source, began) = (&self.spec.source, self.spec.began);
         let mut branches = Vec::new();
         for object in &lookup.lookup {
@@ -45,6 +52,44 @@ impl Compiler<'_> {
                 self.computed(place, expression, OnNull::Keep, None)
             })
             .collect()
+    }
+
+    pub(crate) fn is_by_id(&self, parent: &str) -> bool {
+        let parent = self.spec.migration.object(parent);
+        parent.is_some_and(|parent| parent.id_map)
+    }
+
+    /// A lookup that takes the parent's id in the target: it goes to the plain field, also where that has a relation.
+    pub(crate) fn lookup_by_id(
+        &self,
+        name: &str,
+        parents: &[String],
+        which: Option<&str>,
+        by: &str,
+    ) -> Result<Computed, Failure> {
+        let (source, began) = (&self.spec.source, self.spec.began);
+        let relation = self.spec.target.relation(name);
+        for parent in parents {
+            let to = self.spec.migration.object(parent).map(|parent| &parent.to);
+            if let (Some(_), Some(to)) = (relation, to) {
+                self.reference(name, to, String::new())?;
+            }
+        }
+        let place = self.place(relation.map_or(name, |relation| &relation.field))?;
+        let expression = Expression::compile(by, source, began)?;
+        let which = which
+            .map(|which| Expression::compile(which, source, began))
+            .transpose()?;
+        let is_own = self.is_key(&place.name);
+        // Ids are kept as text, whatever they are in the target.
+        let mut computed =
+            self.computed_of(DataType::Utf8, place, expression, OnNull::Clear, None)?;
+        computed.by_id = Some(ById {
+            parents: parents.to_vec(),
+            which,
+            skips: is_own && self.spec.object.second_pass_of.is_some(),
+        });
+        Ok(computed)
     }
 
     /// Where a lookup goes: a relation, where the target has such, or else a plain field.

@@ -17,7 +17,7 @@ pub use canonical::{CHECKSUM_VERSION, Checksum, checksums, total};
 pub use change::Change;
 pub use journey::Journey;
 pub use json::record_json;
-pub use key::{key_texts, key_values};
+pub use key::{array_texts, key_texts, key_values};
 pub use key_hashes::{KeyHash, KeyHashes, hash_key};
 pub use ledger::{Ledger, LedgerRow};
 pub use outcome::Outcome;

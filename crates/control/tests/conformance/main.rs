@@ -9,6 +9,7 @@ mod deposed;
 mod dispatch;
 mod failures;
 mod fixture;
+mod id_map;
 mod jobs;
 mod keys;
 mod leadership;

@@ -4,6 +4,7 @@
 mod connection;
 mod environment;
 mod field;
+mod id_map;
 mod lines;
 mod object;
 mod on_invalid;
@@ -26,6 +27,7 @@ pub use environment::resolve;
 pub use field::{
     AnyLookup, DeveloperName, Field, Lookup, Mapped, OnNull, Otherwise, Reference, SHARED, ValueMap,
 };
+pub use id_map::OWN_ID;
 pub use lines::Lines;
 pub use object::{From, Object, Operation};
 pub use on_invalid::OnInvalid;
@@ -77,6 +79,7 @@ impl Migration {
                 .hint("the form of a migration file is in its JSON Schema, `stevedore check --schema`")
         })?;
         let checked = validate::validate(&migration)
+            .and_then(|()| id_map::decide(&mut migration))
             .and_then(|()| second_pass::split(&mut migration))
             .and_then(|()| {
                 let ordered = phases(&migration).map(|_| ());

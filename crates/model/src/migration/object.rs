@@ -40,7 +40,11 @@ pub struct Object {
     )]
     #[schemars(with = "OneOrMany")]
     pub external_id: Vec<String>,
-    /// Target field: how it is computed. Left out on an SQL target, columns of the same name are carried as they are.
+    /// Lookups find this object's records by the ids that the target gives them, which are kept. Without it they go by the external id; where there is none
+    /// that lookups could use, ids are kept all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub id_map: bool,
+    /// Target field: how it is computed. `@id` is the target's own id of a record, as it was kept. Left out on an SQL target, columns of the same name are carried as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<IndexMap<String, Field>>,
     /// Objects that must be moved before this one, besides those that its lookups name.

@@ -29,6 +29,10 @@ impl PostgresTarget {
         if let Claimed::Settled(loaded) = claimed {
             return Ok(*loaded);
         }
+        let mut payload = payload;
+        payload.records = self
+            .with_ids(&mut transaction, plan, payload.records)
+            .await?;
         let columns = columns(plan, &payload.records)?;
         let applied = self
             .write(&mut transaction, plan, &columns, &payload.records)
@@ -55,7 +59,8 @@ impl PostgresTarget {
         if batch.num_rows() == 0 {
             return Ok(Applied::default());
         }
-        let as_they_are = columns.iter().all(|column| column.cast.is_none());
+        // Straight in, a trigger that changes ids would not show.
+        let as_they_are = !plan.keeps_ids && columns.iter().all(|column| column.cast.is_none());
         if plan.operation == Operation::Insert
             && as_they_are
             && let Some(applied) = self.straight_in(transaction, plan, columns, batch).await?
@@ -102,7 +107,11 @@ impl PostgresTarget {
                     .filter(|row| !refused.contains_key(row))
                     .map(|row| (row, Fate::Created))
                     .collect();
-                Ok(Some(Applied { fates, refused }))
+                Ok(Some(Applied {
+                    fates,
+                    refused,
+                    ..Applied::default()
+                }))
             }
             Err(CopyError::Ours(failure)) => Err(failure),
             Err(CopyError::Database(error)) if record_error(&error).is_none() => {
@@ -172,9 +181,11 @@ fn outcome(plan: &LoadPlan, payload: Payload, mut applied: Applied) -> Result<Ou
             .and_then(|sums| Checksum::from_bytes(sums.value(row)));
         let why = applied.refused.remove(&row);
         if let (None, Some(fate)) = (&why, applied.fates.get(&row)) {
-            let id = ids
+            let kept = applied.ids.remove(&row);
+            let given = ids
                 .filter(|ids| ids.is_valid(row))
                 .and_then(|ids| array_value_to_string(ids, row).ok());
+            let id = kept.or(given);
             outcome.ledger.push(keys.value(row), id, *fate, checksum);
             continue;
         }

@@ -6,6 +6,7 @@ mod claim;
 mod column;
 mod describe;
 mod fence;
+mod ids;
 mod inspect;
 mod load;
 mod prepare;
@@ -63,6 +64,9 @@ pub(super) struct PostgresTarget {
     pool: PgPool,
 }
 
+/// The cluster's own number, and the database's within it.
+const IDENTITY: &str = "select (select system_identifier from pg_control_system()) || '/' || oid from pg_database where datname = current_database()";
+
 type Transaction = sqlx::Transaction<'static, Postgres>;
 
 impl PostgresTarget {
@@ -117,6 +121,14 @@ impl Target for PostgresTarget {
 
     fn writing(&self) -> Writing<'_> {
         Writing::Transactions(self)
+    }
+
+    async fn identity(&self) -> Result<String, Failure> {
+        let mut transaction = self.begin().await?;
+        sqlx::query_scalar(IDENTITY)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(|error| self.failure(&error))
     }
 
     async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure> {
