@@ -14,6 +14,7 @@ mod files;
 mod graph;
 mod id_maps;
 mod job_steps;
+mod missing_parents;
 mod retrying;
 mod salesforce;
 #[allow(

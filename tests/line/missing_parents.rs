@@ -86,7 +86,10 @@ async fn sorted(stage: &Stage, database: &str, sql: &str) -> Vec<String> {
 /// Every person that is to be there, with its company, as the policy has it.
 async fn expected_people(stage: &Stage, policy: &str) -> Vec<String> {
     let (company, which) = match policy {
-        "reject" => ("coalesce('C' || p.company, '')", format!("p.company is null or not {MISSING}")),
+        "reject" => (
+            "coalesce('C' || p.company, '')",
+            format!("p.company is null or not {MISSING}"),
+        ),
         "null" => ("", "true".to_owned()),
         _ => ("coalesce('C' || p.company, '')", "true".to_owned()),
     };
@@ -94,7 +97,8 @@ async fn expected_people(stage: &Stage, policy: &str) -> Vec<String> {
         "" => format!("case when p.company is null or {MISSING} then '' else 'C' || p.company end"),
         company => company.to_owned(),
     };
-    let sql = format!("select p.id || '|' || p.name || '|' || {company} from people p where {which}");
+    let sql =
+        format!("select p.id || '|' || p.name || '|' || {company} from people p where {which}");
     sorted(stage, "source", &sql).await
 }
 
@@ -115,21 +119,37 @@ async fn expected_companies(stage: &Stage, policy: &str) -> Vec<String> {
 /// What is told of the run fits what was done in it.
 async fn assert_told(stage: &Stage, view: &RunView, policy: &str) {
     assert!(view.balanced, "{view:?}");
-    assert!(view.reconciliation.iter().all(|check| check.passed), "{view:?}");
+    assert!(
+        view.reconciliation.iter().all(|check| check.passed),
+        "{view:?}"
+    );
     let orphans = format!("select count(*)::text from people p where {MISSING}");
-    let orphans: u64 = stage.texts("source", &orphans).await[0].parse().expect("a number");
+    let orphans: u64 = stage.texts("source", &orphans).await[0]
+        .parse()
+        .expect("a number");
     let (companies, people) = (&view.objects[0], &view.objects[1]);
     let none_or = |wanted: &str, count| if policy == wanted { count } else { 0 };
     assert_eq!(people.books.failed, none_or("reject", orphans), "{view:?}");
     assert_eq!(people.changed, none_or("null", orphans), "{view:?}");
-    assert_eq!(companies.placeholders, none_or("placeholder", 59), "{view:?}");
+    assert_eq!(
+        companies.placeholders,
+        none_or("placeholder", 59),
+        "{view:?}"
+    );
     let told = sorted(
         stage,
         "control",
         "select object || ' ' || record_key || ' ' || field || ' ' || code || ' ' || was from changed_records",
     )
     .await;
-    let field = if stage.texts("control", "select to_object from objects where name = 'people'").await[0] == "Contact" {
+    let field = if stage
+        .texts(
+            "control",
+            "select to_object from objects where name = 'people'",
+        )
+        .await[0]
+        == "Contact"
+    {
         "Account"
     } else {
         "company"
@@ -149,8 +169,14 @@ async fn assert_told(stage: &Stage, view: &RunView, policy: &str) {
         .expect("placeholders");
     assert_eq!(listed.records.len() as u64, companies.placeholders);
     for record in &listed.records {
-        assert!(record.made_at.is_some() && record.target_id.is_some(), "{record:?}");
-        assert_eq!((record.object.as_str(), record.child_object.as_str()), ("companies", "people"));
+        assert!(
+            record.made_at.is_some() && record.target_id.is_some(),
+            "{record:?}"
+        );
+        assert_eq!(
+            (record.object.as_str(), record.child_object.as_str()),
+            ("companies", "people")
+        );
     }
 }
 
@@ -165,7 +191,10 @@ fn people_held(org: &RehearsalOrg) -> Vec<String> {
         .records("Contact")
         .iter()
         .map(|contact| {
-            let company = keys.get(&contact["AccountId"]).map(text).unwrap_or_default();
+            let company = keys
+                .get(&contact["AccountId"])
+                .map(text)
+                .unwrap_or_default();
             let key = text(&contact["Contact_External_Id__c"]);
             format!("{}|{}|{company}", &key[1..], text(&contact["LastName"]))
         })
@@ -181,7 +210,9 @@ async fn into_an_org(operation: &str, policy: &str) {
     stage.start_all();
     stage.start("loader-2");
     let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
-    let run = stage.run(&into_org(source, &filled(INTO_ORG, operation, policy))).await;
+    let run = stage
+        .run(&into_org(source, &filled(INTO_ORG, operation, policy)))
+        .await;
     let view = stage.until_status(&run, RunStatus::Completed).await;
     assert_eq!(people_held(&org), expected_people(&stage, policy).await);
     assert_eq!(
@@ -197,8 +228,17 @@ async fn into_an_org(operation: &str, policy: &str) {
             expected_companies(&stage, policy).await
         );
         let stamped = held(&org, "Account", &["Migration_Id__c", "Industry"]);
-        assert_eq!(stamped.iter().filter(|held| **held == format!("{run}|Retail")).count(), 59);
-        assert!(stamped.iter().all(|held| held.starts_with(&run)), "{stamped:?}");
+        assert_eq!(
+            stamped
+                .iter()
+                .filter(|held| **held == format!("{run}|Retail"))
+                .count(),
+            59
+        );
+        assert!(
+            stamped.iter().all(|held| held.starts_with(&run)),
+            "{stamped:?}"
+        );
     }
     org.stop().await;
 }
@@ -216,14 +256,29 @@ async fn the_real_ones_come(stage: &Stage, run: &str) {
         .await;
     let view = stage.until_status(run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
-    assert!(view.reconciliation.iter().all(|check| check.passed), "{view:?}");
+    assert!(
+        view.reconciliation.iter().all(|check| check.passed),
+        "{view:?}"
+    );
     let books = view.objects[0].books;
-    assert_eq!((books.created, books.updated, books.rejected), (270, 30, 0), "{view:?}");
-    let listed = stage.client().placeholders(run, &FailuresQuery::default()).await;
+    assert_eq!(
+        (books.created, books.updated, books.rejected),
+        (270, 30, 0),
+        "{view:?}"
+    );
+    let listed = stage
+        .client()
+        .placeholders(run, &FailuresQuery::default())
+        .await;
     let listed = listed.expect("placeholders");
     assert_eq!((listed.groups[0].made, listed.groups[0].standing), (59, 29));
-    let replaced = listed.records.iter().filter(|record| record.replaced_at.is_some());
-    let mut replaced: Vec<u32> = replaced.map(|record| record.key[1..].parse().expect("a number")).collect();
+    let replaced = listed
+        .records
+        .iter()
+        .filter(|record| record.replaced_at.is_some());
+    let mut replaced: Vec<u32> = replaced
+        .map(|record| record.key[1..].parse().expect("a number"))
+        .collect();
     replaced.sort_unstable();
     assert_eq!(replaced, (1..=30).map(|n| n * 10).collect::<Vec<_>>());
     let server = format!("http://{}", stage.address);
@@ -236,7 +291,15 @@ async fn the_real_ones_come(stage: &Stage, run: &str) {
     let file = stage.file("placeholders.csv");
     let path = file.to_str().expect("a path");
     let output = stage
-        .command(&["failures", run, "--placeholders", "--csv", path, "--server", &server])
+        .command(&[
+            "failures",
+            run,
+            "--placeholders",
+            "--csv",
+            path,
+            "--server",
+            &server,
+        ])
         .output()
         .expect("it runs");
     assert!(output.status.success(), "{output:?}");
@@ -272,20 +335,36 @@ async fn an_org_gets_placeholders_for_children_that_are_upserted() {
 async fn into_tables(operation: &str, policy: &str, references: &str) {
     let mut stage = Stage::new().await;
     stage.execute("source", SOURCE).await;
-    stage.execute("target", &TABLES.replace("REFERENCES", references)).await;
+    stage
+        .execute("target", &TABLES.replace("REFERENCES", references))
+        .await;
     stage.start_all();
     stage.start("loader-2");
-    let run = stage.run(&migration(&filled(INTO_TABLES, operation, policy))).await;
+    let run = stage
+        .run(&migration(&filled(INTO_TABLES, operation, policy)))
+        .await;
     let view = stage.until_status(&run, RunStatus::Completed).await;
     let people = "select id || '|' || name || '|' || coalesce(company, '') from people";
     let companies = "select key || '|' || name from companies";
-    assert_eq!(sorted(&stage, "target", people).await, expected_people(&stage, policy).await);
-    assert_eq!(sorted(&stage, "target", companies).await, expected_companies(&stage, policy).await);
+    assert_eq!(
+        sorted(&stage, "target", people).await,
+        expected_people(&stage, policy).await
+    );
+    assert_eq!(
+        sorted(&stage, "target", companies).await,
+        expected_companies(&stage, policy).await
+    );
     assert_told(&stage, &view, policy).await;
     if policy == "placeholder" {
         the_real_ones_come(&stage, &run).await;
-        assert_eq!(sorted(&stage, "target", people).await, expected_people(&stage, policy).await);
-        assert_eq!(sorted(&stage, "target", companies).await, expected_companies(&stage, policy).await);
+        assert_eq!(
+            sorted(&stage, "target", people).await,
+            expected_people(&stage, policy).await
+        );
+        assert_eq!(
+            sorted(&stage, "target", companies).await,
+            expected_companies(&stage, policy).await
+        );
         let given = "select key from companies where kind = 7";
         assert_eq!(stage.texts("target", given).await.len(), 59);
     }
@@ -322,19 +401,35 @@ async fn a_table_gets_placeholders_for_children_that_are_upserted() {
 async fn what_can_not_be_done_about_missing_parents_is_refused() {
     let mut stage = Stage::new().await;
     stage.execute("source", SOURCE).await;
-    stage.execute("target", &TABLES.replace("REFERENCES", "not null")).await;
+    stage
+        .execute("target", &TABLES.replace("REFERENCES", "not null"))
+        .await;
     stage.start("coordinator");
     let client = stage.client();
     stage
-        .until("the coordinator answers", async || client.health().await.is_ok())
+        .until("the coordinator answers", async || {
+            client.health().await.is_ok()
+        })
         .await;
     let placeholders = filled(INTO_TABLES, "insert", "placeholder");
     let cases = [
         (filled(INTO_TABLES, "insert", "null"), "required_parent"),
-        (placeholders.replace("kind: 7", "kind: \"'x'\""), "invalid_placeholder"),
-        (placeholders.replace("kind: 7", "sort: 7"), "invalid_placeholder"),
-        (placeholders.replacen("operation: upsert", "operation: insert", 1), "no_placeholder"),
-        (placeholders.replacen("external_id: key", "external_id: key\n    id_map: true", 1), "no_placeholder"),
+        (
+            placeholders.replace("kind: 7", "kind: \"'x'\""),
+            "invalid_placeholder",
+        ),
+        (
+            placeholders.replace("kind: 7", "sort: 7"),
+            "invalid_placeholder",
+        ),
+        (
+            placeholders.replacen("operation: upsert", "operation: insert", 1),
+            "no_placeholder",
+        ),
+        (
+            placeholders.replacen("external_id: key", "external_id: key\n    id_map: true", 1),
+            "no_placeholder",
+        ),
     ];
     for (objects, code) in cases {
         let request = api::StartRun {
@@ -344,7 +439,10 @@ async fn what_can_not_be_done_about_missing_parents_is_refused() {
         };
         let failure = client.check(&request).await.expect_err(code);
         assert_eq!(failure.code, code, "{failure}");
-        assert!(failure.hint.is_some() && failure.place.line.is_some(), "{failure}");
+        assert!(
+            failure.hint.is_some() && failure.place.line.is_some(),
+            "{failure}"
+        );
     }
     let request = api::StartRun {
         file: migration(&placeholders),
@@ -369,7 +467,12 @@ async fn placeholders_are_made_once_whatever_happens_to_the_loaders() {
     stage.start_all();
     stage.start("loader-2");
     let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
-    let run = stage.run(&into_org(source, &filled(INTO_ORG, "insert", "placeholder"))).await;
+    let run = stage
+        .run(&into_org(
+            source,
+            &filled(INTO_ORG, "insert", "placeholder"),
+        ))
+        .await;
     for made in [1, 900, 2_000] {
         let sql = format!("select (count(*) >= {made})::text from placeholders");
         stage
@@ -384,12 +487,24 @@ async fn placeholders_are_made_once_whatever_happens_to_the_loaders() {
     }
     let view = stage.until_status(&run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
-    assert!(view.reconciliation.iter().all(|check| check.passed), "{view:?}");
+    assert!(
+        view.reconciliation.iter().all(|check| check.passed),
+        "{view:?}"
+    );
     let (companies, people) = (&view.objects[0], &view.objects[1]);
-    assert_eq!((people.books.created, companies.placeholders), (6_000, 3_000), "{view:?}");
-    let mut expected: Vec<_> = (1_000..4_000).map(|n| format!("C{n}|C{n}|Retail")).collect();
+    assert_eq!(
+        (people.books.created, companies.placeholders),
+        (6_000, 3_000),
+        "{view:?}"
+    );
+    let mut expected: Vec<_> = (1_000..4_000)
+        .map(|n| format!("C{n}|C{n}|Retail"))
+        .collect();
     expected.sort();
-    assert_eq!(held(&org, "Account", &["External_Id__c", "Name", "Industry"]), expected);
+    assert_eq!(
+        held(&org, "Account", &["External_Id__c", "Name", "Industry"]),
+        expected
+    );
     let sql = "select id || '|' || name || '|C' || company from people";
     assert_eq!(people_held(&org), sorted(&stage, "source", sql).await);
     let keys = sorted(&stage, "control", "select target_key || '|' || target_key || '|Retail' from placeholders where made_at is not null").await;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use control::{AuditEntry, LedgerBlob, MapKey, MapScope, NewChange, NewFailedRecord, NewIds};
+use control::{
+    Arrived, AuditEntry, LedgerBlob, MapKey, MapScope, NewChange, NewFailedRecord, NewIds,
+    NewPlaceholder,
+};
 use model::{Envelope, Failure, Fate};
 use record::{Outcome, encode_batch, hash_key};
 use serde_json::Value;
@@ -41,13 +44,63 @@ pub(crate) fn of(envelope: &Envelope, outcome: &Outcome, auditor: &str) -> Audit
             .collect(),
         changes: changes(outcome),
         ids: None,
+        placeholders: Vec::new(),
+        arrived: None,
     }
+}
+
+fn map_key(text: &str) -> MapKey {
+    MapKey {
+        hash: hash_key(&[text]).to_be_bytes(),
+        text: text.to_owned(),
+    }
+}
+
+/// The records that were made with the chunk, because its own miss them.
+pub(crate) fn placeholders(object: &PinnedObject, outcome: &Outcome) -> Vec<NewPlaceholder> {
+    let plan = &object.plan;
+    let made = outcome.placeholders.iter().map(|made| NewPlaceholder {
+        object: made.parent.clone(),
+        system: plan.system.clone(),
+        to_object: made.to.clone(),
+        key: map_key(&made.key),
+        target_id: made.id.clone(),
+        child_object: plan.object.clone(),
+        child_key: made.child.clone(),
+    });
+    made.collect()
+}
+
+/// The records that came now and that placeholders may have stood for.
+pub(crate) fn arrived(
+    run: &PinnedRun,
+    object: &PinnedObject,
+    outcome: &Outcome,
+) -> Option<Arrived> {
+    let plan = &object.plan;
+    if !run.migration.has_placeholders(&plan.object) {
+        return None;
+    }
+    let there = |fate| matches!(fate, Fate::Created | Fate::Updated | Fate::Unchanged);
+    let rows = outcome.ledger.rows.iter();
+    Some(Arrived {
+        system: plan.system.clone(),
+        to_object: plan.to.clone(),
+        target_ids: rows
+            .filter(|row| there(row.fate))
+            .filter_map(|row| row.target_id.clone())
+            .collect(),
+    })
 }
 
 /// What the outcome changes among the ids that are kept; none where no object of the migration has its ids kept.
 pub(crate) fn ids(run: &PinnedRun, object: &PinnedObject, outcome: &Outcome) -> Option<NewIds> {
     let plan = &object.plan;
-    if plan.system.is_empty() || !(plan.keeps_ids || plan.operation.deletes()) {
+    let is_mapped = run
+        .migration
+        .object(&plan.object)
+        .is_some_and(|object| object.id_map);
+    if plan.system.is_empty() || !(is_mapped || plan.operation.deletes()) {
         return None;
     }
     let mut ids = NewIds {
@@ -65,12 +118,8 @@ pub(crate) fn ids(run: &PinnedRun, object: &PinnedObject, outcome: &Outcome) -> 
         };
         match row.fate {
             Fate::Deleted => ids.deleted.push(id),
-            Fate::Created | Fate::Updated | Fate::Unchanged if plan.keeps_ids => {
-                let key = MapKey {
-                    hash: hash_key(&[&row.key]).to_be_bytes(),
-                    text: row.key.clone(),
-                };
-                ids.moved.insert(key, id);
+            Fate::Created | Fate::Updated | Fate::Unchanged if is_mapped => {
+                ids.moved.insert(map_key(&row.key), id);
             }
             _ => {}
         }

@@ -41,6 +41,8 @@ impl Auditor {
         let object = run.object(&envelope.chunk.object)?;
         let mut entry = entry::of(envelope, &outcome, &self.line.instance);
         entry.ids = entry::ids(&run, object, &outcome);
+        entry.placeholders = entry::placeholders(object, &outcome);
+        entry.arrived = entry::arrived(&run, object, &outcome);
         let failed = entry::failed_records(&outcome);
         let ledger = entry::ledger(&outcome)?;
         let audited = self

@@ -13,6 +13,7 @@ mod inspect;
 mod jobs;
 mod key;
 mod metadata;
+mod placeholders;
 mod prepare;
 mod results;
 mod row_error;

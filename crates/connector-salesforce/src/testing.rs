@@ -39,6 +39,7 @@ pub(crate) fn plan(operation: Operation, key: &str, fields: &[&str]) -> LoadPlan
         operation,
         key: vec![key.to_owned()],
         fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+        missing: Vec::new(),
         system: String::new(),
         keeps_ids: false,
         target: TargetObject {

@@ -49,6 +49,7 @@ fn plan() -> LoadPlan {
         operation: Operation::Upsert,
         key: vec![key.name.clone()],
         fields: vec![key.name.clone()],
+        missing: Vec::new(),
         system: String::new(),
         keeps_ids: false,
         target: TargetObject {

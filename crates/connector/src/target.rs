@@ -97,12 +97,54 @@ pub struct LoadPlan {
     /// The fields that are sent, in the target's own spelling, stamps included.
     pub fields: Vec<String>,
     pub target: TargetObject,
-    /// `Target::identity`, where ids of its records are kept for any object of the migration; otherwise empty.
+    /// Lookups by the parent's key whose missing parents are not left at failing the record.
+    #[serde(default)]
+    pub missing: Vec<MissingParent>,
+    /// `Target::identity`, where ids of its records are kept for any object of the migration, or placeholders are made; otherwise empty.
     #[serde(default)]
     pub system: String,
     /// The outcome has to tell the id of each record, and the auditor keeps it for those who refer to the record.
     #[serde(default)]
     pub keeps_ids: bool,
+}
+
+/// What becomes of records whose parent a lookup does not find.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MissingParent {
+    /// As in `LoadPlan::fields`.
+    pub field: String,
+    /// As the file names it.
+    pub name: String,
+    /// The migration's object that holds the parents.
+    pub parent: String,
+    /// The target's object that does, and its field by which they are found.
+    pub to: String,
+    pub key: String,
+    /// Its field that holds the target's own id of a record.
+    pub id: Option<String>,
+    /// What is made in the parent's place; where none is, the lookup becomes null.
+    pub placeholder: Option<Placeholder>,
+}
+
+/// A record in the place of one that is not there, but for its key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placeholder {
+    pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Texts that must have a value and are given none have the key.
+    pub named_by_key: Vec<String>,
+}
+
+impl Placeholder {
+    /// The record with this key.
+    pub fn with_key(&self, field: &str, key: &str) -> serde_json::Map<String, serde_json::Value> {
+        let mut record = self.fields.clone();
+        for name in self.named_by_key.iter().map(String::as_str).chain([field]) {
+            record.insert(name.to_owned(), key.into());
+        }
+        record
+    }
 }
 
 /// An object of a target as it was found; plain data, stored with the run.

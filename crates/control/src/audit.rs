@@ -9,7 +9,9 @@ use model::{Attempt, Books, ChunkRef, Failure, Fate, Pass, RunId};
 use crate::chunks::{ChunkKind, read_ref};
 use crate::db::{Row, Tx, args, list};
 use crate::failures::NewFailedRecord;
-use crate::{Control, NewChange, NewIds, Result, changes, id_map};
+use crate::{
+    Arrived, Control, NewChange, NewIds, NewPlaceholder, Result, changes, id_map, placeholders,
+};
 
 /// A chunk's outcome: what goes into its audit row. The sums and the status follow from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +49,10 @@ pub struct AuditEntry {
     pub changes: Vec<NewChange>,
     /// Ids of records that others look up by them.
     pub ids: Option<NewIds>,
+    /// Records that were made in the place of missing parents.
+    pub placeholders: Vec<NewPlaceholder>,
+    /// Real records, where placeholders may stand for them.
+    pub arrived: Option<Arrived>,
 }
 
 /// An attempt that came to nothing.
@@ -112,7 +118,7 @@ const OUTCOME: &str = "
     returning audit_id, (select kind from chunks where run_id = $1 and object = $2 and chunk = $3) as kind";
 
 impl Control {
-    /// Stores a chunk's outcome: audit row, failed records, changed values, ids and ledger, in one transaction, unless an outcome of that chunk is stored.
+    /// Stores a chunk's outcome: audit row, failed records, changed values, ids, placeholders and ledger, in one transaction, unless an outcome of that chunk is stored.
     ///
     /// Of a chunk that sends records again, what was stored about those records before is marked as retried.
     /// Errors: `NotFound` if there is no such run.
@@ -137,6 +143,7 @@ impl Control {
         insert_failed(&mut tx, entry, audit_id, failed, &earlier).await?;
         changes::insert(&mut tx, entry, audit_id).await?;
         id_map::store(&mut tx, entry).await?;
+        placeholders::store(&mut tx, entry).await?;
         if let Some(ledger) = ledger {
             let sql = "insert into ledger (run_id, object, chunk, attempt, records, encoding_version, blob) values ($1, $2, $3, $4, $5, $6, $7)";
             let values = args![

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use api::StartRun;
 use chrono::Utc;
-use connector::{CountScope, LoadPlan, Source, SourceObject, Target, TargetObject};
+use connector::{CountScope, LoadPlan, MissingParent, Source, SourceObject, Target, TargetObject};
 use connectors::Connections;
 use mapping::{Mapper, Spec};
 use model::migration::{Lines, Migration, Object, Operation, phases};
@@ -48,7 +48,8 @@ pub(crate) async fn prepare(
     keep_ids(&mut migration, source.as_ref(), target.as_ref())
         .await
         .map_err(|failure| failure.file(&request.file_name))?;
-    let system = match migration.objects.iter().any(|object| object.id_map) {
+    let is_kept = |object: &Object| object.id_map || migration.has_placeholders(&object.name);
+    let system = match migration.objects.iter().any(is_kept) {
         true => target.identity().await?,
         false => String::new(),
     };
@@ -63,7 +64,13 @@ pub(crate) async fn prepare(
                 prepare_object(&migration, object, found, target.as_ref(), run, &system).await
             };
             let mut prepared: PreparedObject = prepared.await.map_err(|failure| {
-                let path = place(index, &failure);
+                // What a placeholder lacks, its own object can be given.
+                let named = failure.place.object.as_ref();
+                let named = migration
+                    .objects
+                    .iter()
+                    .position(|of| Some(&of.name) == named);
+                let path = place(named.unwrap_or(index), &failure);
                 failure
                     .object(&object.name)
                     .file(&request.file_name)
@@ -135,6 +142,9 @@ pub(crate) fn wanted(migration: &Migration, request: &StartRun, object: &Object)
 /// The entry of the file that a failure is about.
 fn place(index: usize, failure: &Failure) -> String {
     match (&failure.place.field, failure.code.as_str()) {
+        (_, "invalid_placeholder" | "placeholder_incomplete") => {
+            format!("objects.{index}.placeholder")
+        }
         (Some(field), _) => format!("objects.{index}.fields.{field}"),
         (None, "no_unique_key" | "no_key_field") => format!("objects.{index}.external_id"),
         (None, "invalid_rule") => format!("objects.{index}.rules"),
@@ -256,6 +266,8 @@ async fn prepare_object(
     }
     let plan = LoadPlan {
         system: system.to_owned(),
+        missing: missing_parents(migration, &mapper, target, run).await?,
+        keeps_ids: object.id_map || migration.has_placeholders(&object.name),
         ..load_plan(object, &described, &mapper, run)
     };
     target.prepare(&plan).await?;
@@ -271,6 +283,30 @@ async fn prepare_object(
     })
 }
 
+/// What becomes of records whose parent is missing, in the target's words; and what placeholders have in them.
+async fn missing_parents(
+    migration: &Migration,
+    mapper: &Mapper,
+    target: &dyn Target,
+    run: &RunId,
+) -> Result<Vec<MissingParent>, Failure> {
+    let mut missing = mapper.missing_parents();
+    for missing in &mut missing {
+        let described = target.describe(&missing.to).await?;
+        missing.to = described.name.clone();
+        missing.id = described.id_field().map(str::to_owned);
+        if let Some(key) = described.field(&missing.key) {
+            missing.key = key.name.clone();
+        }
+        let parent = migration.object(&missing.parent);
+        if let (Some(placeholder), Some(parent)) = (&mut missing.placeholder, parent) {
+            *placeholder = mapping::placeholder(migration, parent, &described, run, Utc::now())
+                .map_err(|failure| failure.object(&parent.name))?;
+        }
+    }
+    Ok(missing)
+}
+
 fn load_plan(object: &Object, target: &TargetObject, mapper: &Mapper, run: &RunId) -> LoadPlan {
     let mut key = mapper.key_fields().to_vec();
     if key.is_empty() && object.operation.needs_key() {
@@ -284,7 +320,8 @@ fn load_plan(object: &Object, target: &TargetObject, mapper: &Mapper, run: &RunI
         key,
         fields: mapper.fields().to_vec(),
         target: target.clone(),
+        missing: Vec::new(),
         system: String::new(),
-        keeps_ids: object.id_map,
+        keeps_ids: false,
     }
 }

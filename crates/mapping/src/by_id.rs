@@ -26,13 +26,23 @@ pub(crate) struct ById {
     pub(crate) parents: Vec<String>,
     /// Which of them it is, where there are several.
     pub(crate) which: Option<Expression>,
-    /// A record of which nothing is known is left out on purpose: it was so before.
-    pub(crate) skips: bool,
+    /// What becomes of a record whose parent is not known.
+    pub(crate) otherwise: Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Rejects,
+    /// The field is null then.
+    Clears,
+    /// The record is left out on purpose: it was so before.
+    Skips,
 }
 
 /// A parent of which no id is known.
 pub(crate) struct NoParent {
     pub(crate) row: usize,
+    pub(crate) key: String,
     pub(crate) message: String,
 }
 
@@ -127,6 +137,7 @@ impl ById {
                     message: format!(
                         "no record of `{parent}` with the key {key} is known to have been moved"
                     ),
+                    key,
                 }),
             }
         }

@@ -185,16 +185,30 @@ impl Compiler<'_> {
         let (source, began) = (&self.spec.source, self.spec.began);
         let one = match field {
             Field::Lookup(by) if self.is_by_id(&by.lookup) => {
-                self.lookup_by_id(name, std::slice::from_ref(&by.lookup), None, &by.by)?
+                let on_missing = self.spec.object.on_missing(name, field);
+                self.lookup_by_id(
+                    name,
+                    std::slice::from_ref(&by.lookup),
+                    None,
+                    &by.by,
+                    on_missing,
+                )?
             }
             Field::Lookup(by) => {
                 let mut parent = lookup::parent_key(self.spec.migration, &by.lookup, &by.by)?;
                 columns::resolve(&mut parent.expr, source)?;
                 let expression = Expression::of(parent.expr, &by.by, source, began)?;
-                let place = self.reference(name, &parent.object, parent.external_id)?;
-                self.computed(place, expression, OnNull::Clear, None)?
+                let (to, key) = (parent.object, parent.external_id);
+                let on_missing = self.spec.object.on_missing(name, field);
+                let place = self.reference(name, &to, key.clone())?;
+                let mut computed = self.computed(place, expression, OnNull::Clear, None)?;
+                computed.parent = self.parent(name, &by.lookup, &to, &key, on_missing)?;
+                computed
             }
-            Field::AnyLookup(lookup) => return self.any_lookup(name, lookup),
+            Field::AnyLookup(lookup) => {
+                let on_missing = self.spec.object.on_missing(name, field);
+                return self.any_lookup(name, lookup, on_missing);
+            }
             Field::Reference(reference) => {
                 let expression = Expression::compile(&reference.by, source, began)?;
                 let place = match reference.reference.split_once('.') {
@@ -288,6 +302,7 @@ impl Compiler<'_> {
             expression,
             values,
             by_id: None,
+            parent: None,
             conversion,
             policy: Policy::Reject,
         })

@@ -6,11 +6,12 @@ use arrow::util::display::array_value_to_string;
 use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
 
-use crate::by_id::{ById, ParentIds};
+use crate::by_id::{ById, ParentIds, Unknown};
 use crate::checks::{Checks, Wrong};
 use crate::convert::{self, Conversion, shown};
 use crate::expression::Expression;
 use crate::mapper::Reason;
+use crate::missing::Parent;
 use crate::policy::Policy;
 use crate::value_map;
 
@@ -26,6 +27,8 @@ pub(crate) struct Computed {
     pub(crate) values: Option<(ValueMap, Otherwise)>,
     /// Its values are keys of parents, and the field takes the ids of these.
     pub(crate) by_id: Option<ById>,
+    /// Its values are keys of parents, by which the target finds these.
+    pub(crate) parent: Option<Parent>,
     pub(crate) conversion: Conversion,
     pub(crate) checks: Checks,
     pub(crate) policy: Policy,
@@ -83,15 +86,27 @@ impl Computed {
             }
             values = mapped;
         }
+        let mut cleared = Vec::new();
         if let Some(by_id) = &self.by_id {
             let (found, missing) = by_id.apply(&values, records, ids)?;
             for missing in missing {
-                failed[missing.row] = true;
-                if by_id.skips {
-                    give_up(missing.row, Fate::Skipped, "not_moved", missing.message);
-                } else {
-                    give_up(missing.row, Fate::Rejected, MISSING_PARENT, missing.message);
+                let row = missing.row;
+                match by_id.otherwise {
+                    Unknown::Clears => {
+                        cleared.push(Changed {
+                            row,
+                            field: self.column.name(),
+                            code: MISSING_PARENT,
+                            was: Some(missing.key),
+                        });
+                        continue;
+                    }
+                    Unknown::Skips => give_up(row, Fate::Skipped, "not_moved", missing.message),
+                    Unknown::Rejects => {
+                        give_up(row, Fate::Rejected, MISSING_PARENT, missing.message);
+                    }
                 }
+                failed[row] = true;
             }
             values = found;
         }
@@ -111,6 +126,7 @@ impl Computed {
                     .is_valid(wrong.row)
                     .then(|| array_value_to_string(&values, wrong.row).unwrap_or_default()),
             })
+            .chain(cleared)
             .collect();
         Ok((mended, changed))
     }

@@ -2,9 +2,9 @@
 
 use arrow::datatypes::DataType;
 use model::Failure;
-use model::migration::{AnyLookup, Field, OnNull, Operation, Otherwise};
+use model::migration::{AnyLookup, Field, OnMissingParent, OnNull, Operation, Otherwise};
 
-use crate::by_id::ById;
+use crate::by_id::{ById, Unknown};
 use crate::compile::{Compiler, Place};
 use crate::computed::Computed;
 use crate::expression::Expression;
@@ -15,10 +15,11 @@ impl Compiler<'_> {
         &self,
         name: &str,
         lookup: &AnyLookup,
+        on_missing: OnMissingParent,
     ) -> Result<Vec<Computed>, Failure> {
         if lookup.lookup.iter().any(|parent| self.is_by_id(parent)) {
             let which = Some(lookup.which.as_str());
-            let by_id = self.lookup_by_id(name, &lookup.lookup, which, &lookup.by)?;
+            let by_id = self.lookup_by_id(name, &lookup.lookup, which, &lookup.by, on_missing)?;
             return Ok(vec![by_id]);
         }
         let (source, began) = (&self.spec.source, self.spec.began);
@@ -26,13 +27,20 @@ impl Compiler<'_> {
         for object in &lookup.lookup {
             let parent = lookup::parent_key(self.spec.migration, object, &lookup.by)?;
             let is_it = format!("({}) = '{object}'", lookup.which);
-            branches.push((parent, is_it));
+            branches.push((object, parent, is_it));
         }
         if self.spec.target.relation(name).is_none() {
+            if on_missing != OnMissingParent::Reject {
+                return Err(Failure::usage(
+                    "polymorphic_parent",
+                    "a plain field that holds keys of several objects does not tell whose parent is missing",
+                )
+                .hint("write `on_missing_parent: reject` for this lookup"));
+            }
             // A plain field takes the key of whichever it is.
             let branches = branches.iter();
             let cases: Vec<_> = branches
-                .map(|(parent, is_it)| format!("when {is_it} then {}", parent.expr))
+                .map(|(_, parent, is_it)| format!("when {is_it} then {}", parent.expr))
                 .collect();
             let sql = format!("case {} end", cases.join(" "));
             let expression = Expression::compile(&sql, source, began)?;
@@ -45,11 +53,14 @@ impl Compiler<'_> {
         }
         branches
             .into_iter()
-            .map(|(parent, is_it)| {
+            .map(|(object, parent, is_it)| {
                 let sql = format!("case when {is_it} then {} end", parent.expr);
                 let expression = Expression::compile(&sql, source, began)?;
-                let place = self.reference(name, &parent.object, parent.external_id)?;
-                self.computed(place, expression, OnNull::Keep, None)
+                let (to, key) = (parent.object, parent.external_id);
+                let place = self.reference(name, &to, key.clone())?;
+                let mut computed = self.computed(place, expression, OnNull::Keep, None)?;
+                computed.parent = self.parent(name, object, &to, &key, on_missing)?;
+                Ok(computed)
             })
             .collect()
     }
@@ -66,11 +77,13 @@ impl Compiler<'_> {
         parents: &[String],
         which: Option<&str>,
         by: &str,
+        on_missing: OnMissingParent,
     ) -> Result<Computed, Failure> {
         let (source, began) = (&self.spec.source, self.spec.began);
         let relation = self.spec.target.relation(name);
         for parent in parents {
             let to = self.spec.migration.object(parent).map(|parent| &parent.to);
+            self.check_missing(name, parent, on_missing, false)?;
             if let (Some(_), Some(to)) = (relation, to) {
                 self.reference(name, to, String::new())?;
             }
@@ -87,7 +100,11 @@ impl Compiler<'_> {
         computed.by_id = Some(ById {
             parents: parents.to_vec(),
             which,
-            skips: is_own && self.spec.object.second_pass_of.is_some(),
+            otherwise: match on_missing {
+                _ if is_own && self.spec.object.second_pass_of.is_some() => Unknown::Skips,
+                OnMissingParent::Null if !is_own => Unknown::Clears,
+                _ => Unknown::Rejects,
+            },
         });
         Ok(computed)
     }

@@ -20,7 +20,7 @@ pub use json::record_json;
 pub use key::{array_texts, key_texts, key_values};
 pub use key_hashes::{KeyHash, KeyHashes, hash_key};
 pub use ledger::{Ledger, LedgerRow};
-pub use outcome::Outcome;
+pub use outcome::{Outcome, PlaceholderMade};
 pub use payload::Payload;
 pub use refusal::Refusal;
 pub use wire::{decode_batch, encode_batch, join_parts, split_parts};

@@ -67,6 +67,7 @@ pub(crate) fn summary(run: &RunView) -> serde_json::Value {
                 "failed": books.failed,
                 "skipped": books.skipped,
                 "changed": object.changed,
+                "placeholders": object.placeholders,
                 "seconds": object.seconds,
             })
         })
@@ -108,6 +109,7 @@ pub(crate) fn describe(run: &RunView) -> String {
             "failed",
             "skipped",
             "changed",
+            "placeholders",
             "chunks",
             "seconds",
         ],
@@ -158,6 +160,7 @@ fn row(object: &ObjectView) -> Vec<String> {
         books.failed.to_string(),
         books.skipped.to_string(),
         object.changed.to_string(),
+        object.placeholders.to_string(),
         format!("{}/{}", object.chunks_done, object.chunks_total),
         format!("{:.1}", object.seconds),
     ]

@@ -16,7 +16,7 @@ use model::Failure;
 use record::meta;
 
 /// Sets a field to null. An empty cell leaves it as it is.
-const NULL: &str = "#N/A";
+pub(crate) const NULL: &str = "#N/A";
 
 /// Appends the text of the value in a row.
 pub(crate) type Cell<'a> = Box<dyn Fn(usize, &mut String) -> Result<(), Unsendable> + 'a>;

@@ -12,6 +12,7 @@ use record::meta;
 use crate::columns::{Column, columns};
 use crate::key::{self, KeyForm};
 
+pub(crate) use cell::NULL;
 use cell::{Cell, Unsendable, cell};
 
 /// The records as rows, without a header.

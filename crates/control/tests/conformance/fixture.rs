@@ -157,6 +157,8 @@ pub(crate) fn entry(chunk: &ChunkRef, attempt: Attempt, books: Books) -> AuditEn
         retried: Vec::new(),
         changes: Vec::new(),
         ids: None,
+        placeholders: vec![],
+        arrived: None,
     }
 }
 

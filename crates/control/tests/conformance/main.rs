@@ -16,6 +16,7 @@ mod leadership;
 mod leases;
 mod monitoring;
 mod opening;
+mod placeholders;
 mod plan;
 mod reports;
 mod retry;

@@ -99,5 +99,6 @@ pub(super) fn own_id(object: &Object) -> Result<Field, Failure> {
         lookup: object.name.clone(),
         by: format!("\"{}\"", key.replace('"', "\"\"")),
         second_pass: false,
+        on_missing_parent: None,
     }))
 }

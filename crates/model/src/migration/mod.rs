@@ -6,6 +6,7 @@ mod environment;
 mod field;
 mod id_map;
 mod lines;
+mod missing;
 mod object;
 mod on_invalid;
 mod phases;
@@ -29,10 +30,11 @@ pub use field::{
 };
 pub use id_map::OWN_ID;
 pub use lines::Lines;
+pub use missing::OnMissingParent;
 pub use object::{From, Object, Operation};
 pub use on_invalid::OnInvalid;
 pub use phases::{Phase, phases};
-pub use policy::{Limits, OnDuplicateKey, OnMissingParent, Reconcile, Threshold};
+pub use policy::{Limits, OnDuplicateKey, Reconcile, Threshold};
 pub use rule::{Rule, Unfulfilled};
 pub use schema::json_schema;
 

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use connector::LoadPlan;
 use model::migration::Operation;
 use model::{Failure, Fate};
+use record::PlaceholderMade;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::column::Column;
 use super::ids::{id_of, kept_id};
+use super::missing::Cleared;
 use super::stage::STAGE;
 use super::{PostgresTarget, Transaction};
 use crate::postgres::quote;
@@ -21,6 +23,8 @@ pub(super) struct Applied {
     /// Where ids are kept.
     pub(super) ids: HashMap<usize, String>,
     pub(super) refused: HashMap<usize, Refused>,
+    pub(super) cleared: Vec<Cleared>,
+    pub(super) placeholders: Vec<PlaceholderMade>,
 }
 
 /// Why the database refused a record.
@@ -40,6 +44,8 @@ impl PostgresTarget {
         rows: usize,
     ) -> Result<Applied, Failure> {
         let mut applied = Applied::default();
+        self.find_parents(transaction, plan, columns, &mut applied)
+            .await?;
         if plan.operation.needs_key() {
             self.refuse_twins(transaction, plan, columns, &mut applied)
                 .await?;

@@ -7,7 +7,7 @@ use arrow::util::display::array_value_to_string;
 use connector::{Claim, Gate, LoadPlan, Loaded};
 use model::migration::Operation;
 use model::{Failure, Fate};
-use record::{Checksum, Outcome, Payload, Refusal, meta, record_json};
+use record::{Change, Checksum, Outcome, Payload, Refusal, meta, record_json};
 
 use super::apply::{Applied, Refused, kept_out, record_error};
 use super::claim::Claimed;
@@ -59,8 +59,10 @@ impl PostgresTarget {
         if batch.num_rows() == 0 {
             return Ok(Applied::default());
         }
-        // Straight in, a trigger that changes ids would not show.
-        let as_they_are = !plan.keeps_ids && columns.iter().all(|column| column.cast.is_none());
+        // Straight in, a trigger that changes ids would not show, nor a parent that is missing.
+        let as_they_are = !plan.keeps_ids
+            && plan.missing.is_empty()
+            && columns.iter().all(|column| column.cast.is_none());
         if plan.operation == Operation::Insert
             && as_they_are
             && let Some(applied) = self.straight_in(transaction, plan, columns, batch).await?
@@ -175,6 +177,16 @@ fn outcome(plan: &LoadPlan, payload: Payload, mut applied: Applied) -> Result<Ou
         _ => None,
     };
     let mut outcome = Outcome::of_refused(payload.journey, payload.refusals, payload.changes);
+    let cleared = applied.cleared.into_iter().map(|cleared| {
+        let key = keys.value(cleared.row);
+        Change::new(key, cleared.name, "missing_parent", Some(&cleared.was))
+    });
+    outcome.changes.extend(cleared);
+    outcome.placeholders = applied.placeholders;
+    for made in &mut outcome.placeholders {
+        let row = made.child.parse().unwrap_or_default();
+        made.child = keys.value(row).to_owned();
+    }
     for row in 0..batch.num_rows() {
         let checksum = checksums
             .filter(|sums| sums.is_valid(row))

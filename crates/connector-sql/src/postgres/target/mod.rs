@@ -9,6 +9,7 @@ mod fence;
 mod ids;
 mod inspect;
 mod load;
+mod missing;
 mod prepare;
 mod stage;
 
