@@ -15,6 +15,7 @@ mod graph;
 mod id_maps;
 mod job_steps;
 mod missing_parents;
+mod placeholders;
 mod retrying;
 mod salesforce;
 #[allow(

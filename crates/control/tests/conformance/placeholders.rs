@@ -12,7 +12,7 @@ on_both!(
     the_real_record_takes_its_place,
 );
 
-fn placeholder(key: &str, id: Option<&str>) -> NewPlaceholder {
+pub(crate) fn placeholder(key: &str, id: Option<&str>) -> NewPlaceholder {
     let mut hash = [0; 16];
     hash[..key.len()].copy_from_slice(key.as_bytes());
     NewPlaceholder {

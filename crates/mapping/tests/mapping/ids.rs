@@ -2,8 +2,10 @@
 
 use arrow::datatypes::DataType;
 use mapping::{Duplicates, Mapped, ParentIds};
+use model::RunId;
+use model::migration::Migration;
 
-use crate::bed::{Bed, field, object, some, texts};
+use crate::bed::{Bed, began, field, object, some, texts};
 
 /// Things with an owner, whose ids are kept.
 fn bed(things: &str) -> Bed {
@@ -147,4 +149,101 @@ fn a_second_pass_goes_by_the_records_own_ids() {
             ("3", "missing_parent", "rejected")
         ]
     );
+}
+
+#[test]
+fn a_child_may_go_without_a_parent_that_is_not_known() {
+    let bed = bed("Id: id, Owner: { lookup: owners, by: Name, on_missing_parent: null }");
+    let records = [(1, Some("7")), (2, Some("8")), (3, None)];
+    let mapped = apply(&bed, &records, &ids(&[("owners", "7", "a7")]));
+    assert_eq!(
+        texts(&mapped, "OwnerId"),
+        [Some("a7".to_owned()), None, None]
+    );
+    assert!(mapped.refusals.is_empty());
+    let changes: Vec<_> = mapped
+        .changes
+        .iter()
+        .map(|change| {
+            (
+                change.key.as_str(),
+                change.field.as_str(),
+                change.code.as_str(),
+                change.was.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(changes, [("2", "OwnerId", "missing_parent", Some("8"))]);
+    let mut required = bed;
+    required.field().nullable = false;
+    assert_eq!(required.compile().err().unwrap().code, "required_parent");
+}
+
+#[test]
+fn what_is_to_be_done_about_missing_parents_is_told_lookup_by_lookup() {
+    let mut bed = bed("");
+    let things = "Id: id, Owner: { lookup: owners, by: Name, on_missing_parent: POLICY }";
+    let of = |bed: &mut Bed, policy: &str| {
+        bed.objects = object("owners", "Id: \"'O' || id\"")
+            + &object("things", &things.replace("POLICY", policy));
+        bed.compile().map(|mapper| mapper.missing_parents())
+    };
+    assert!(of(&mut bed, "reject").unwrap().is_empty());
+    let nulls = of(&mut bed, "null").unwrap();
+    assert_eq!(
+        (nulls[0].field.as_str(), nulls[0].name.as_str()),
+        ("Owner.Id", "Owner")
+    );
+    assert_eq!(
+        (nulls[0].to.as_str(), nulls[0].key.as_str()),
+        ("Thing", "Id")
+    );
+    assert!(nulls[0].placeholder.is_none());
+    assert!(
+        of(&mut bed, "placeholder").unwrap()[0]
+            .placeholder
+            .is_some()
+    );
+    bed.objects = bed
+        .objects
+        .replacen("operation: upsert", "operation: insert", 1);
+    assert_eq!(bed.compile().err().unwrap().code, "no_placeholder");
+}
+
+#[test]
+fn a_placeholder_has_what_a_record_must_have() {
+    let file = |placeholder: &str| {
+        let text = format!(
+            "migration: m\nconnections:\n  t: {{ kind: sqlite, url: \"sqlite:///x\" }}\nsource: t\ntarget: t\nstamp: {{ Run: run_id }}\nobjects:\n  \
+             - {{ name: owners, from: {{ table: o }}, key: id, to: Thing, operation: upsert, external_id: Id, fields: {{ Id: id }}, placeholder: {{ {placeholder} }} }}\n"
+        );
+        Migration::parse(&text, "m.yaml").unwrap()
+    };
+    let mut target = Bed::new("").target;
+    target.fields.push(field("Run", DataType::Utf8));
+    target.fields.push(field("Size", DataType::Int64));
+    for field in &mut target.fields {
+        field.required = true;
+    }
+    let placeholder = |written: &str| {
+        let migration = file(written);
+        let owners = migration.object("owners").unwrap();
+        mapping::placeholder(&migration, owners, &target, &RunId::new("run-1"), began())
+    };
+    let made = placeholder("Size: 3").unwrap().with_key("Id", "O7");
+    let made: Vec<_> = made
+        .into_iter()
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    let mut sorted = made;
+    sorted.sort();
+    assert_eq!(
+        sorted,
+        ["Id \"O7\"", "Name \"O7\"", "Run \"run-1\"", "Size 3"]
+    );
+    let code = |written: &str| placeholder(written).unwrap_err().code;
+    assert_eq!(code("Name: \"'x'\""), "placeholder_incomplete");
+    assert_eq!(code("Size: \"'x'\""), "invalid_placeholder");
+    assert_eq!(code("Colour: 1"), "invalid_placeholder");
+    assert_eq!(code("Size: 1, Run: \"'x'\""), "field_twice");
 }
