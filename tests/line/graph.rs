@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::stage::Stage;
 
 /// Companies have parents and a main person; people have a company and a boss; notes are about a company, a deal, or nothing.
-const SOURCE: &str = "
+pub(crate) const SOURCE: &str = "
     create table companies (id bigint primary key, name text, parent bigint, main_person bigint, login text);
     insert into companies values (1, 'Acme', 2, 11, 'rehearsal@stevedore.invalid'), (2, 'Globex', null, 12, null), (3, 'Initech', 3, null, null);
     create table people (id bigint primary key, name text, company bigint, boss bigint);
@@ -19,7 +19,7 @@ const SOURCE: &str = "
     create table notes (id bigint primary key, title text, about text, about_id bigint, person bigint);
     insert into notes values (31, 'Call', 'company', 2, 11), (32, 'Visit', 'deal', 21, null), (33, 'Think', null, null, 13), (34, 'Lost', 'planet', 9, 12)";
 
-const OBJECTS: &str = "
+pub(crate) const OBJECTS: &str = "
   - name: companies
     from: { table: companies }
     to: Account
@@ -71,7 +71,10 @@ phases:
 ";
 
 fn file(operation: &str) -> String {
-    let objects = OBJECTS.replace("OPERATION", operation);
+    file_of(&OBJECTS.replace("OPERATION", operation))
+}
+
+pub(crate) fn file_of(objects: &str) -> String {
     format!(
         "migration: line-test
 connections:
@@ -83,24 +86,26 @@ objects:{objects}"
     )
 }
 
-/// The graph, by our keys: each record with what it refers to.
 fn graph(org: &RehearsalOrg) -> Vec<String> {
+    graph_by(org, |object| match object {
+        "Contact" => "Contact_External_Id__c",
+        _ => "External_Id__c",
+    })
+}
+
+/// The graph, by our keys: each record with what it refers to.
+pub(crate) fn graph_by(org: &RehearsalOrg, key: fn(&str) -> &'static str) -> Vec<String> {
     let objects = [
         (
             "Account",
-            "External_Id__c",
             "Name",
             vec!["ParentId", "Main_Person__c", "OwnerId"],
         ),
-        (
-            "Contact",
-            "Contact_External_Id__c",
-            "LastName",
-            vec!["AccountId", "ReportsToId"],
-        ),
-        ("Opportunity", "External_Id__c", "Name", vec!["AccountId"]),
-        ("Task", "External_Id__c", "Subject", vec!["WhoId", "WhatId"]),
-    ];
+        ("Contact", "LastName", vec!["AccountId", "ReportsToId"]),
+        ("Opportunity", "Name", vec!["AccountId"]),
+        ("Task", "Subject", vec!["WhoId", "WhatId"]),
+    ]
+    .map(|(object, name, references)| (object, key(object), name, references));
     let text = |record: &BTreeMap<String, Value>, field: &str| {
         record[field].as_str().unwrap_or_default().to_owned()
     };
@@ -133,7 +138,7 @@ fn graph(org: &RehearsalOrg) -> Vec<String> {
 }
 
 /// Person 14 has no name, which the org wants, so nobody is linked to it; note 34 is about something that is none of the objects.
-const EXPECTED: [&str; 11] = [
+pub(crate) const EXPECTED: [&str; 11] = [
     "ACC1 Acme -> ACC2 PER11 rehearsal@stevedore.invalid",
     "ACC2 Globex -> - PER12 rehearsal@stevedore.invalid",
     "ACC3 Initech -> ACC3 - rehearsal@stevedore.invalid",
@@ -147,7 +152,8 @@ const EXPECTED: [&str; 11] = [
     "PER15 Eve -> ACC2 -",
 ];
 
-async fn org(stage: &mut Stage) -> RehearsalOrg {
+/// An org whose objects `plain` have a field `Old_Key__c` besides, which is unique and no external id.
+pub(crate) async fn org_with(stage: &mut Stage, plain: &[&str]) -> RehearsalOrg {
     let mut schema = Schema::standard();
     let account = schema.object_mut("Account").expect("accounts");
     account.fields.push(FieldSchema::reference(
@@ -155,6 +161,11 @@ async fn org(stage: &mut Stage) -> RehearsalOrg {
         "Main_Person__r",
         &["Contact"],
     ));
+    for object in plain {
+        let mut field = FieldSchema::string("Old_Key__c", 80);
+        field.unique = true;
+        schema.object_mut(object).expect(object).fields.push(field);
+    }
     let settings = Settings {
         schema,
         ..Settings::default()
@@ -163,6 +174,10 @@ async fn org(stage: &mut Stage) -> RehearsalOrg {
     stage.set("ORG_URL", &org.url());
     stage.set("ORG_TOKEN", org.access_token());
     org
+}
+
+async fn org(stage: &mut Stage) -> RehearsalOrg {
+    org_with(stage, &[]).await
 }
 
 async fn arrives(operation: &str) {
@@ -214,7 +229,7 @@ async fn a_graph_arrives_whole_by_upsert() {
 }
 
 /// All fields that two orgs share, and the references by way of the ids in the first.
-const FROM_ORG: &str = "migration: line-test
+pub(crate) const FROM_ORG: &str = "migration: line-test
 connections:
   old: { kind: salesforce, instance_url: \"${ORG_URL}\", access_token: \"${ORG_TOKEN}\" }
   new: { kind: salesforce, instance_url: \"${NEW_URL}\", access_token: \"${NEW_TOKEN}\" }

@@ -15,7 +15,10 @@ mod duplicates;
 mod embedded;
 mod files;
 mod graph;
+mod id_maps;
 mod job_steps;
+mod missing_parents;
+mod placeholders;
 #[path = "../../crates/queue/tests/conformance/proxy.rs"]
 #[allow(dead_code, reason = "the queue's own tests use all of it")]
 mod proxy;

@@ -178,6 +178,11 @@ impl Stage {
 
     /// Starts a run, as soon as the coordinator answers.
     pub(crate) async fn run(&self, file: &str) -> String {
+        self.run_only(file, &[]).await
+    }
+
+    /// Starts a run of these objects; of all where none is named.
+    pub(crate) async fn run_only(&self, file: &str, only: &[&str]) -> String {
         let client = self.client();
         self.until("the coordinator answers", async || {
             client.health().await.is_ok()
@@ -186,6 +191,7 @@ impl Stage {
         let request = StartRun {
             file: file.to_owned(),
             file_name: "test.yaml".to_owned(),
+            only: only.iter().map(|name| (*name).to_owned()).collect(),
             ..StartRun::default()
         };
         let started = client

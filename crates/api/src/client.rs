@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures, FailuresQuery,
-    Halt, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
+    Halt, Placeholders, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -81,6 +81,15 @@ impl Client {
 
     pub async fn changes(&self, run: &str, query: &FailuresQuery) -> Result<Changes, Failure> {
         let request = self.request(Method::GET, &format!("/api/runs/{run}/changes"));
+        self.send(request.query(query)).await
+    }
+
+    pub async fn placeholders(
+        &self,
+        run: &str,
+        query: &FailuresQuery,
+    ) -> Result<Placeholders, Failure> {
+        let request = self.request(Method::GET, &format!("/api/runs/{run}/placeholders"));
         self.send(request.query(query)).await
     }
 

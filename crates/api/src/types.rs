@@ -130,6 +130,9 @@ pub struct ObjectView {
     /// Records with a value that was changed as the file says, because the target would have refused it. They are in the books as what else they are.
     #[serde(default)]
     pub changed: u64,
+    /// Records that were made in the place of missing parents, in this object's name. They are not in the books.
+    #[serde(default)]
+    pub placeholders: u64,
     #[serde(default)]
     pub estimated: Option<u64>,
     pub chunks_total: u64,
@@ -158,7 +161,7 @@ pub struct ReconciliationView {
     pub passed: bool,
 }
 
-/// `GET /api/runs/{run}/failures`, and `…/changes`.
+/// `GET /api/runs/{run}/failures`, `…/changes`, and `…/placeholders`, which have no code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FailuresQuery {
@@ -233,6 +236,42 @@ pub struct ChangedValue {
     pub code: String,
     /// None where it was null.
     pub was: Option<String>,
+}
+
+/// `GET /api/runs/{run}/placeholders`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Placeholders {
+    pub run: String,
+    pub groups: Vec<PlaceholderGroup>,
+    pub records: Vec<PlaceholderView>,
+}
+
+/// Placeholders of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceholderGroup {
+    pub object: String,
+    pub made: u64,
+    /// Those whose real record has not come yet.
+    pub standing: u64,
+}
+
+/// A record that was made in the place of a missing parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlaceholderView {
+    pub id: i64,
+    /// The object whose record it stands for.
+    pub object: String,
+    pub to: String,
+    /// By which the target finds it.
+    pub key: String,
+    pub target_id: Option<String>,
+    /// A record that asked for it.
+    pub child_object: String,
+    pub child_key: String,
+    /// None while that is not known.
+    pub made_at: Option<DateTime<Utc>>,
+    /// When the real record took its place.
+    pub replaced_at: Option<DateTime<Utc>>,
 }
 
 /// What `check` found in order.

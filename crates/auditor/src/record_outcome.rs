@@ -37,7 +37,12 @@ impl Auditor {
         if !books.balanced() {
             unbalanced(envelope, &books);
         }
-        let entry = entry::of(envelope, &outcome, &self.line.instance);
+        let run = self.line.catalog.run(&envelope.chunk.run).await?;
+        let object = run.object(&envelope.chunk.object)?;
+        let mut entry = entry::of(envelope, &outcome, &self.line.instance);
+        entry.ids = entry::ids(&run, object, &outcome);
+        entry.placeholders = entry::placeholders(object, &outcome);
+        entry.arrived = entry::arrived(&run, object, &outcome);
         let failed = entry::failed_records(&outcome);
         let ledger = entry::ledger(&outcome)?;
         let audited = self

@@ -26,6 +26,8 @@ pub(crate) struct Described {
     pub(crate) finders: HashSet<String>,
     /// Fields marked External ID. They need not be unique.
     pub(crate) external_ids: HashSet<String>,
+    /// Text fields of which no two records have the same value; not all of them are external ids.
+    pub(crate) unique: HashSet<String>,
     pub(crate) createable: bool,
     pub(crate) updateable: bool,
     pub(crate) deletable: bool,
@@ -134,6 +136,7 @@ fn described(answer: Answer) -> Described {
     };
     let finders = names(|field| field.kind == "id" || field.id_lookup || field.external_id);
     let external_ids = names(|field| field.external_id);
+    let unique_texts = names(|field| field.unique && field.data_type() == DataType::Utf8);
     // `Id` names records even where its own flags do not say so; it comes first.
     let mut keys: Vec<Vec<String>> = vec![vec![ID.to_owned()]];
     let unique = |field: &&FieldAnswer| field.unique && (field.external_id || field.id_lookup);
@@ -177,6 +180,7 @@ fn described(answer: Answer) -> Described {
         },
         finders,
         external_ids,
+        unique: unique_texts,
         createable,
         updateable,
         deletable: answer.deletable,
@@ -195,6 +199,7 @@ impl FieldAnswer {
             required: self.createable && !self.nillable && !self.defaulted_on_create,
             createable: self.createable,
             updateable: self.updateable,
+            finds_records: self.kind == "id" || self.id_lookup || self.external_id,
             max_length: (is_text && self.length > 0).then_some(self.length),
             counts_utf16: true,
             empty_is_null: is_text,

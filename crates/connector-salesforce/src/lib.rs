@@ -15,6 +15,7 @@ mod jobs;
 mod key;
 mod metadata;
 mod parent_order;
+mod placeholders;
 mod prepare;
 mod results;
 mod row_error;

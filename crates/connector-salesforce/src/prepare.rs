@@ -87,7 +87,8 @@ fn check_key(plan: &LoadPlan, now: &Described) -> Result<(), Failure> {
     let is_key = |fields: &Vec<String>| matches!(fields.as_slice(), [field] if field == key);
     let unique = now.object.keys.iter().any(is_key);
     match plan.operation {
-        Operation::Insert if key == ID || !unique => refuse(
+        // It need not be an external id: results are matched by it, and children may go by the ids that the org gives.
+        Operation::Insert if key == ID || !(unique || now.unique.contains(key)) => refuse(
             "no_key_field",
             format!("`{key}` of {object} can't carry our key: it must be unique and ours to fill"),
             add,

@@ -49,6 +49,16 @@ struct Shape {
     /// Which of them is the key.
     key: usize,
     form: KeyForm,
+    /// Lookups whose missing parents are of interest.
+    lookups: Vec<Lookup>,
+}
+
+#[derive(Debug, Clone)]
+struct Lookup {
+    /// Which of the columns it is.
+    column: usize,
+    /// The org's words for the parent's field and object.
+    told: String,
 }
 
 impl Shape {
@@ -62,7 +72,17 @@ impl Shape {
             .iter()
             .position(|header| *header == field.name)
             .ok_or_else(|| Failure::bug("the key is not sent").field(&field.name))?;
+        let lookups = plan.missing.iter().filter_map(|missing| {
+            Some(Lookup {
+                column: sent.iter().position(|header| *header == missing.field)?,
+                told: format!(
+                    "not found for field {} in entity {}",
+                    missing.key, missing.to
+                ),
+            })
+        });
         Ok(Self {
+            lookups: lookups.collect(),
             operation: plan.operation,
             sent,
             key,
@@ -242,9 +262,17 @@ impl Places {
             File::Unprocessed => Verdict::Unprocessed,
             File::Failed => {
                 let error = row_error::parse(at(self.said));
+                let lookups = orphaned(&error, shape, |column| at(self.sent[column]));
                 let is_contended = error.is_contended();
                 let (code, message, fields) = (error.code, error.message, error.fields);
-                if is_contended {
+                if !lookups.is_empty() {
+                    Verdict::NoParent {
+                        lookups,
+                        code,
+                        message,
+                        fields,
+                    }
+                } else if is_contended {
                     Verdict::Contended {
                         code,
                         message,
@@ -280,6 +308,29 @@ impl Places {
             fields,
         }
     }
+}
+
+/// The lookups of a row that did not find their parent. The error is looked for by what was sent: keys are any text, and the org may tell theirs in small letters.
+fn orphaned<'a>(
+    error: &row_error::RowError,
+    shape: &Shape,
+    sent: impl Fn(usize) -> &'a str,
+) -> Vec<String> {
+    if shape.lookups.is_empty() || !error.message.contains("Foreign key external ID: ") {
+        return Vec::new();
+    }
+    let message = error.message.to_lowercase();
+    let orphans = shape.lookups.iter().filter(|lookup| {
+        let told = format!(
+            "Foreign key external ID: {} {}",
+            sent(lookup.column),
+            lookup.told
+        );
+        message.contains(&told.to_lowercase())
+    });
+    orphans
+        .map(|lookup| shape.sent[lookup.column].clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -78,6 +78,17 @@ struct Counted {
     total_size: u64,
 }
 
+#[derive(Deserialize)]
+struct Organizations {
+    records: Vec<Organization>,
+}
+
+#[derive(Deserialize)]
+struct Organization {
+    #[serde(rename = "Id")]
+    id: String,
+}
+
 #[async_trait]
 impl Target for SalesforceTarget {
     async fn describe(&self, to: &str) -> Result<TargetObject, Failure> {
@@ -96,6 +107,17 @@ impl Target for SalesforceTarget {
 
     fn writing(&self) -> Writing<'_> {
         Writing::Jobs(&self.jobs)
+    }
+
+    async fn identity(&self) -> Result<String, Failure> {
+        let call = Call::get(&["query"]).query("q", "SELECT Id FROM Organization");
+        let found: Organizations = self.client.json(call).await?;
+        let org = found.records.into_iter().next().ok_or_else(|| {
+            Failure::pause("unknown_org", "the org does not say who it is").hint(
+                "ids of its records are kept with the org's own; let the user read Organization",
+            )
+        })?;
+        Ok(org.id)
     }
 
     async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure> {

@@ -21,6 +21,7 @@ pub(crate) fn field(name: &str, native: &str, data_type: DataType) -> TargetFiel
         empty_is_null: true,
         range: None,
         values: None,
+        finds_records: true,
         case_sensitive: false,
     }
 }
@@ -39,6 +40,9 @@ pub(crate) fn plan(operation: Operation, key: &str, fields: &[&str]) -> LoadPlan
         operation,
         key: vec![key.to_owned()],
         fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+        missing: Vec::new(),
+        system: String::new(),
+        keeps_ids: false,
         target: TargetObject {
             name: "Contact".to_owned(),
             fields: vec![

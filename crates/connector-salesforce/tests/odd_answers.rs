@@ -39,6 +39,7 @@ fn plan() -> LoadPlan {
         empty_is_null: true,
         range: None,
         values: None,
+        finds_records: true,
         case_sensitive: false,
     };
     LoadPlan {
@@ -48,6 +49,9 @@ fn plan() -> LoadPlan {
         operation: Operation::Upsert,
         key: vec![key.name.clone()],
         fields: vec![key.name.clone()],
+        missing: Vec::new(),
+        system: String::new(),
+        keeps_ids: false,
         target: TargetObject {
             name: "Thing__c".to_owned(),
             fields: vec![key],

@@ -31,6 +31,17 @@ pub trait Jobs: Send + Sync {
     /// The records of results that are to be sent again, as the target wants them, without a header.
     fn encode_again(&self, plan: &LoadPlan, records: &[Sent]) -> Result<Bytes, Failure>;
 
+    /// Has a field of a record sent as null, when it is sent again.
+    fn clear(&self, sent: &mut Sent, field: &str);
+
+    /// Makes records of an object that are not there, each whole and with its key. What is there already is left as it is. May be asked again after it was
+    /// not answered: nothing is made twice.
+    async fn make(
+        &self,
+        to: &str,
+        records: &[serde_json::Map<String, serde_json::Value>],
+    ) -> Result<Vec<Made>, Failure>;
+
     /// The loaded key of each record, as `Sent::key` will have it.
     fn keys(&self, plan: &LoadPlan, records: &RecordBatch) -> Result<Vec<String>, Failure>;
 
@@ -76,6 +87,22 @@ pub enum JobStatus {
     Unknown,
 }
 
+/// What became of a record that was to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Made {
+    Made {
+        id: String,
+    },
+    /// One with its key was there; its id, where that is told.
+    WasThere {
+        id: Option<String>,
+    },
+    Refused {
+        code: String,
+        message: String,
+    },
+}
+
 /// One record as the results tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -98,6 +125,13 @@ pub enum Verdict {
         id: String,
     },
     Failed {
+        code: String,
+        message: String,
+        fields: Vec<String>,
+    },
+    /// Records that it refers to are not there: the lookups that did not find theirs, as `LoadPlan::missing` has them by their fields.
+    NoParent {
+        lookups: Vec<String>,
         code: String,
         message: String,
         fields: Vec<String>,

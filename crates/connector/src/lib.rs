@@ -12,9 +12,10 @@ mod transactions;
 pub use before::{Intent, JobCalls, MetadataFile, NewField, Pace};
 pub use body::JobBody;
 pub use gate::{Gate, OpenGate};
-pub use jobs::{JobStatus, Jobs, Sent, THROTTLED, Verdict};
+pub use jobs::{JobStatus, Jobs, Made, Sent, THROTTLED, Verdict};
 pub use source::{Read, Sizing, Source, SourceObject, Split};
 pub use target::{
-    CountScope, Held, LoadPlan, Relation, Target, TargetField, TargetObject, Writing,
+    CountScope, Held, LoadPlan, MissingParent, Placeholder, Relation, Target, TargetField,
+    TargetObject, Writing,
 };
 pub use transactions::{Claim, Loaded, Transactions};

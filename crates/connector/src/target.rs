@@ -31,6 +31,9 @@ pub trait Target: Send + Sync {
     /// How this target writes.
     fn writing(&self) -> Writing<'_>;
 
+    /// What tells this system from any other of its kind, whatever address it is reached at: ids that were kept of one mean nothing in another.
+    async fn identity(&self) -> Result<String, Failure>;
+
     /// Counts records, read anew.
     async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure>;
 
@@ -113,6 +116,54 @@ pub struct LoadPlan {
     /// The fields that are sent, in the target's own spelling, stamps included.
     pub fields: Vec<String>,
     pub target: TargetObject,
+    /// Lookups by the parent's key whose missing parents are not left at failing the record.
+    #[serde(default)]
+    pub missing: Vec<MissingParent>,
+    /// `Target::identity`, where ids of its records are kept for any object of the migration, or placeholders are made; otherwise empty.
+    #[serde(default)]
+    pub system: String,
+    /// The outcome has to tell the id of each record, and the auditor keeps it for those who refer to the record.
+    #[serde(default)]
+    pub keeps_ids: bool,
+}
+
+/// What becomes of records whose parent a lookup does not find.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MissingParent {
+    /// As in `LoadPlan::fields`.
+    pub field: String,
+    /// As the file names it.
+    pub name: String,
+    /// The migration's object that holds the parents.
+    pub parent: String,
+    /// The target's object that does, and its field by which they are found.
+    pub to: String,
+    pub key: String,
+    /// Its field that holds the target's own id of a record.
+    pub id: Option<String>,
+    /// What is made in the parent's place; where none is, the lookup becomes null.
+    pub placeholder: Option<Placeholder>,
+}
+
+/// A record in the place of one that is not there, but for its key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placeholder {
+    pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Texts that must have a value and are given none have the key.
+    pub named_by_key: Vec<String>,
+}
+
+impl Placeholder {
+    /// The record with this key.
+    pub fn with_key(&self, field: &str, key: &str) -> serde_json::Map<String, serde_json::Value> {
+        let mut record = self.fields.clone();
+        for name in self.named_by_key.iter().map(String::as_str).chain([field]) {
+            record.insert(name.to_owned(), key.into());
+        }
+        record
+    }
 }
 
 /// An object of a target as it was found; plain data, stored with the run.
@@ -160,6 +211,9 @@ pub struct TargetField {
     /// The only values allowed, where the target restricts them.
     #[serde(default)]
     pub values: Option<Vec<String>>,
+    /// Lookups of other objects can find a record by its value.
+    #[serde(default = "yes")]
+    pub finds_records: bool,
     /// Text in which case counts; where it does not, keys that differ only in case are one key.
     #[serde(default = "yes")]
     pub case_sensitive: bool,
@@ -185,6 +239,14 @@ pub struct Relation {
 }
 
 impl TargetObject {
+    /// The one field that holds the target's own id of a record.
+    pub fn id_field(&self) -> Option<&str> {
+        match self.keys.first().map(Vec::as_slice) {
+            Some([id]) => Some(id),
+            _ => None,
+        }
+    }
+
     /// Finds a field by name: exactly, then ignoring case.
     pub fn field(&self, name: &str) -> Option<&TargetField> {
         find(&self.fields, name, |field| &field.name)

@@ -9,7 +9,9 @@ use model::{Attempt, Books, ChunkRef, Failure, Fate, Pass, RunId};
 use crate::chunks::{ChunkKind, read_ref};
 use crate::db::{Row, Tx, args, list};
 use crate::failures::NewFailedRecord;
-use crate::{Control, NewChange, Result, changes};
+use crate::{
+    Arrived, Control, NewChange, NewIds, NewPlaceholder, Result, changes, id_map, placeholders,
+};
 
 /// A chunk's outcome: what goes into its audit row. The sums and the status follow from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +47,12 @@ pub struct AuditEntry {
     pub retried: Vec<String>,
     /// Values that the target holds as others than were computed.
     pub changes: Vec<NewChange>,
+    /// Ids of records that others look up by them.
+    pub ids: Option<NewIds>,
+    /// Records that were made in the place of missing parents.
+    pub placeholders: Vec<NewPlaceholder>,
+    /// Real records, where placeholders may stand for them.
+    pub arrived: Option<Arrived>,
 }
 
 /// An attempt that came to nothing.
@@ -110,7 +118,7 @@ const OUTCOME: &str = "
     returning audit_id, (select kind from chunks where run_id = $1 and object = $2 and chunk = $3) as kind";
 
 impl Control {
-    /// Stores a chunk's outcome: audit row, failed records, changed values and ledger, in one transaction, unless an outcome of that chunk is stored.
+    /// Stores a chunk's outcome: audit row, failed records, changed values, ids, placeholders and ledger, in one transaction, unless an outcome of that chunk is stored.
     ///
     /// Of a chunk that sends records again, what was stored about those records before is marked as retried.
     /// Errors: `NotFound` if there is no such run.
@@ -134,6 +142,8 @@ impl Control {
         };
         insert_failed(&mut tx, entry, audit_id, failed, &earlier).await?;
         changes::insert(&mut tx, entry, audit_id).await?;
+        id_map::store(&mut tx, entry).await?;
+        placeholders::store(&mut tx, entry).await?;
         if let Some(ledger) = ledger {
             let sql = "insert into ledger (run_id, object, chunk, attempt, records, encoding_version, blob) values ($1, $2, $3, $4, $5, $6, $7)";
             let values = args![

@@ -1,14 +1,15 @@
 //! Before a run: the migration file read against its source and target, so that what is wrong is told before anything moves.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use api::StartRun;
 use chrono::Utc;
-use connector::{CountScope, LoadPlan, SourceObject, Target, TargetObject};
+use connector::{CountScope, LoadPlan, MissingParent, Source, SourceObject, Target, TargetObject};
 use connectors::Connections;
 use mapping::{Mapper, Spec};
 use model::migration::{Lines, Migration, Object, Operation, phases};
-use model::{Failure, RunId};
+use model::{Failure, FailureKind, RunId};
 
 /// A migration that can be run, each object as its systems describe it.
 pub(crate) struct Prepared {
@@ -34,7 +35,7 @@ pub(crate) async fn prepare(
     request: &StartRun,
     run: &RunId,
 ) -> Result<Prepared, Failure> {
-    let migration = read(request)?;
+    let mut migration = read(request)?;
     let lines = Lines::of(&request.file);
     let source = connections.source(&migration).await.map_err(|failure| {
         let line = lines.line(&format!("connections.{}", migration.source));
@@ -44,6 +45,14 @@ pub(crate) async fn prepare(
         let line = lines.line(&format!("connections.{}", migration.target));
         failure.file(&request.file_name).line(line)
     })?;
+    keep_ids(&mut migration, source.as_ref(), target.as_ref())
+        .await
+        .map_err(|failure| failure.file(&request.file_name))?;
+    let is_kept = |object: &Object| object.id_map || migration.has_placeholders(&object.name);
+    let system = match migration.objects.iter().any(is_kept) {
+        true => target.identity().await?,
+        false => String::new(),
+    };
     let mut objects = Vec::new();
     for (phase, of_phase) in phases(&migration)?.into_iter().enumerate() {
         for (index, object) in migration.objects.iter().enumerate() {
@@ -52,10 +61,16 @@ pub(crate) async fn prepare(
             }
             let prepared = async {
                 let found = source.describe(object).await?;
-                prepare_object(&migration, object, found, target.as_ref(), run).await
+                prepare_object(&migration, object, found, target.as_ref(), run, &system).await
             };
             let mut prepared: PreparedObject = prepared.await.map_err(|failure| {
-                let path = place(index, &failure);
+                // What a placeholder lacks, its own object can be given.
+                let named = failure.place.object.as_ref();
+                let named = migration
+                    .objects
+                    .iter()
+                    .position(|of| Some(&of.name) == named);
+                let path = place(named.unwrap_or(index), &failure);
                 failure
                     .object(&object.name)
                     .file(&request.file_name)
@@ -140,6 +155,9 @@ pub(crate) fn wanted(migration: &Migration, request: &StartRun, object: &Object)
 /// The entry of the file that a failure is about.
 fn place(index: usize, failure: &Failure) -> String {
     match (&failure.place.field, failure.code.as_str()) {
+        (_, "invalid_placeholder" | "placeholder_incomplete") => {
+            format!("objects.{index}.placeholder")
+        }
         (Some(field), _) => format!("objects.{index}.fields.{field}"),
         (None, "no_unique_key" | "no_key_field") => format!("objects.{index}.external_id"),
         (None, "invalid_rule") => format!("objects.{index}.rules"),
@@ -149,12 +167,91 @@ fn place(index: usize, failure: &Failure) -> String {
     }
 }
 
+/// Has the ids of parents kept whose external id is none that the target finds records by.
+async fn keep_ids(
+    migration: &mut Migration,
+    source: &dyn Source,
+    target: &dyn Target,
+) -> Result<(), Failure> {
+    let fields = migration.objects.iter().flat_map(|object| &object.fields);
+    let parents: BTreeSet<&String> = fields
+        .flatten()
+        .flat_map(|(_, field)| field.parents())
+        .collect();
+    let mut names = Vec::new();
+    for object in parents
+        .into_iter()
+        .filter_map(|name| migration.object(name))
+    {
+        let [key] = object.external_id.as_slice() else {
+            continue;
+        };
+        if object.id_map {
+            continue;
+        }
+        // What is not there is told when its own object is looked at, with its place in the file.
+        let described = match target.describe(&object.to).await {
+            Err(failure) if failure.kind == FailureKind::Usage => continue,
+            described => described?,
+        };
+        if described
+            .field(key)
+            .is_some_and(|field| !field.finds_records)
+        {
+            names.push(object.name.clone());
+        }
+    }
+    for name in &names {
+        // A table's own key need not be written in the file; second passes, which are written, go by it.
+        let object = migration
+            .object(name)
+            .filter(|object| object.key.is_empty());
+        if let Some(object) = object {
+            let key = source.describe(object).await?.key;
+            let of_object = migration.objects.iter_mut().filter(|object| {
+                object.name == *name || object.second_pass_of.as_ref() == Some(name)
+            });
+            for object in of_object {
+                object.key.clone_from(&key);
+            }
+        }
+    }
+    migration.keep_ids(&names)
+}
+
+/// What has to be there for an object's ids to be kept.
+fn check_id_map(source: &SourceObject, target: &TargetObject) -> Result<(), Failure> {
+    if source.key.len() != 1 {
+        return Err(Failure::usage(
+            "no_source_key",
+            format!(
+                "children find records of {} by the ids that the target gave them, kept by a single key column of the source, and there are {}",
+                target.name,
+                source.key.len()
+            ),
+        )
+        .hint("name one column under `key`, or give the object an `external_id`"));
+    }
+    if target.id_field().is_none() {
+        return Err(Failure::usage(
+            "no_single_id",
+            format!(
+                "records of `{}` have no id of a single field, by which children could find them",
+                target.name
+            ),
+        )
+        .hint("give the table a primary key of one column, or the object an `external_id`"));
+    }
+    Ok(())
+}
+
 async fn prepare_object(
     migration: &Migration,
     object: &Object,
     source: SourceObject,
     target: &dyn Target,
     run: &RunId,
+    system: &str,
 ) -> Result<PreparedObject, Failure> {
     if let Some(first) = object
         .second_pass_of
@@ -177,7 +274,15 @@ async fn prepare_object(
         run,
         began: Utc::now(),
     })?;
-    let plan = load_plan(object, &described, &mapper, run);
+    if object.id_map {
+        check_id_map(&source, &described)?;
+    }
+    let plan = LoadPlan {
+        system: system.to_owned(),
+        missing: missing_parents(migration, &mapper, target, run).await?,
+        keeps_ids: object.id_map || migration.has_placeholders(&object.name),
+        ..load_plan(object, &described, &mapper, run)
+    };
     target.check(&plan).await?;
     Ok(PreparedObject {
         name: object.name.clone(),
@@ -189,6 +294,30 @@ async fn prepare_object(
         target: described,
         plan,
     })
+}
+
+/// What becomes of records whose parent is missing, in the target's words; and what placeholders have in them.
+async fn missing_parents(
+    migration: &Migration,
+    mapper: &Mapper,
+    target: &dyn Target,
+    run: &RunId,
+) -> Result<Vec<MissingParent>, Failure> {
+    let mut missing = mapper.missing_parents();
+    for missing in &mut missing {
+        let described = target.describe(&missing.to).await?;
+        missing.to = described.name.clone();
+        missing.id = described.id_field().map(str::to_owned);
+        if let Some(key) = described.field(&missing.key) {
+            missing.key = key.name.clone();
+        }
+        let parent = migration.object(&missing.parent);
+        if let (Some(placeholder), Some(parent)) = (&mut missing.placeholder, parent) {
+            *placeholder = mapping::placeholder(migration, parent, &described, run, Utc::now())
+                .map_err(|failure| failure.object(&parent.name))?;
+        }
+    }
+    Ok(missing)
 }
 
 fn load_plan(object: &Object, target: &TargetObject, mapper: &Mapper, run: &RunId) -> LoadPlan {
@@ -204,5 +333,8 @@ fn load_plan(object: &Object, target: &TargetObject, mapper: &Mapper, run: &RunI
         key,
         fields: mapper.fields().to_vec(),
         target: target.clone(),
+        missing: Vec::new(),
+        system: String::new(),
+        keeps_ids: false,
     }
 }

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use connector::{TargetField, TargetObject};
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 use model::migration::{
-    Field, Migration, Object, OnDuplicateKey, OnNull, Operation, Otherwise, SHARED, ValueMap,
+    Field, Migration, OWN_ID, Object, OnDuplicateKey, OnNull, Operation, Otherwise, SHARED,
+    ValueMap,
 };
 use model::{Failure, RunId};
 use record::meta;
@@ -186,14 +187,31 @@ impl Compiler<'_> {
     fn field(&self, name: &str, field: &Field) -> Result<Vec<Computed>, Failure> {
         let (source, began) = (&self.spec.source, self.spec.began);
         let one = match field {
+            Field::Lookup(by) if self.is_by_id(&by.lookup) => {
+                let on_missing = self.spec.object.on_missing(name, field);
+                self.lookup_by_id(
+                    name,
+                    std::slice::from_ref(&by.lookup),
+                    None,
+                    &by.by,
+                    on_missing,
+                )?
+            }
             Field::Lookup(by) => {
                 let mut parent = lookup::parent_key(self.spec.migration, &by.lookup, &by.by)?;
                 columns::resolve(&mut parent.expr, source)?;
                 let expression = Expression::of(parent.expr, &by.by, source, began)?;
-                let place = self.reference(name, &parent.object, parent.external_id)?;
-                self.computed(place, expression, OnNull::Clear, None)?
+                let (to, key) = (parent.object, parent.external_id);
+                let on_missing = self.spec.object.on_missing(name, field);
+                let place = self.reference(name, &to, key.clone())?;
+                let mut computed = self.computed(place, expression, OnNull::Clear, None)?;
+                computed.parent = self.parent(name, &by.lookup, &to, &key, on_missing)?;
+                computed
             }
-            Field::AnyLookup(lookup) => return self.any_lookup(name, lookup),
+            Field::AnyLookup(lookup) => {
+                let on_missing = self.spec.object.on_missing(name, field);
+                return self.any_lookup(name, lookup, on_missing);
+            }
             Field::Reference(reference) => {
                 let expression = Expression::compile(&reference.by, source, began)?;
                 let place = match reference.reference.split_once('.') {
@@ -242,15 +260,27 @@ impl Compiler<'_> {
         on_null: OnNull,
         values: Option<(ValueMap, Otherwise)>,
     ) -> Result<Computed, Failure> {
-        // A parent is addressed by text, whatever its key is.
-        let wanted = place
-            .field
-            .map_or(DataType::Utf8, |field| field.data_type.clone());
         let given = if values.is_some() {
             DataType::Utf8
         } else {
             expression.data_type.clone()
         };
+        self.computed_of(given, place, expression, on_null, values)
+    }
+
+    /// `given` is the type of the values that the field's are made of.
+    pub(crate) fn computed_of(
+        &self,
+        given: DataType,
+        place: Place<'_>,
+        expression: Expression,
+        on_null: OnNull,
+        values: Option<(ValueMap, Otherwise)>,
+    ) -> Result<Computed, Failure> {
+        // A parent is addressed by text, whatever its key is.
+        let wanted = place
+            .field
+            .map_or(DataType::Utf8, |field| field.data_type.clone());
         let conversion = Conversion::between(&given, &wanted)?;
         let mut column = Column::new(place.column(), wanted, true);
         if let Some(field) = place.field {
@@ -277,6 +307,8 @@ impl Compiler<'_> {
             sent_as,
             expression,
             values,
+            by_id: None,
+            parent: None,
             conversion,
             policy: Policy::Reject,
         })
@@ -320,7 +352,7 @@ impl Compiler<'_> {
 
     pub(crate) fn place(&self, name: &str) -> Result<Place<'_>, Failure> {
         let target = self.spec.target;
-        if let Some(field) = target.field(name) {
+        if let Some(field) = target.field(self.in_target(name)?) {
             return Ok(Place::field(field));
         }
         let names: Vec<_> = target
@@ -369,7 +401,10 @@ impl Compiler<'_> {
             None => Some(field),
             Some(fields) => fields
                 .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(field))
+                .find(|(name, _)| {
+                    let name = self.in_target(name).unwrap_or(name);
+                    name.eq_ignore_ascii_case(field)
+                })
                 .map(|(_, field)| field.expression()),
         }
     }
@@ -381,10 +416,24 @@ impl Compiler<'_> {
         })
     }
 
-    fn is_key(&self, name: &str) -> bool {
-        self.written_key()
-            .iter()
-            .any(|key| key.eq_ignore_ascii_case(name))
+    pub(crate) fn is_key(&self, name: &str) -> bool {
+        self.written_key().iter().any(|key| {
+            self.in_target(key)
+                .unwrap_or(key)
+                .eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// The name in the target's words: its own id is called otherwise in each.
+    fn in_target<'b>(&'b self, name: &'b str) -> Result<&'b str, Failure> {
+        if name != OWN_ID {
+            return Ok(name);
+        }
+        self.spec.target.id_field().ok_or_else(|| {
+            let message = format!("records of `{}` have no id of a single field", self.spec.target.name);
+            Failure::usage("no_single_id", message)
+                .hint("give the table a primary key of one column, or find its records by an `external_id`")
+        })
     }
 
     fn written_key(&self) -> &[String] {
@@ -411,6 +460,7 @@ impl Compiler<'_> {
         self.written_key()
             .iter()
             .map(|key| {
+                let key = self.in_target(key)?;
                 fields
                     .iter()
                     .map(|computed| computed.column.name())

@@ -6,12 +6,17 @@ use arrow::util::display::array_value_to_string;
 use model::migration::{Otherwise, ValueMap};
 use model::{Failure, Fate};
 
+use crate::by_id::{ById, ParentIds, Unknown};
 use crate::checks::{Checks, Wrong};
 use crate::convert::{self, Conversion, shown};
 use crate::expression::Expression;
 use crate::mapper::Reason;
+use crate::missing::Parent;
 use crate::policy::Policy;
 use crate::value_map;
+
+/// A lookup's parent is not in the target.
+pub(crate) const MISSING_PARENT: &str = "missing_parent";
 
 /// One computed field.
 pub(crate) struct Computed {
@@ -20,6 +25,10 @@ pub(crate) struct Computed {
     pub(crate) sent_as: String,
     pub(crate) expression: Expression,
     pub(crate) values: Option<(ValueMap, Otherwise)>,
+    /// Its values are keys of parents, and the field takes the ids of these.
+    pub(crate) by_id: Option<ById>,
+    /// Its values are keys of parents, by which the target finds these.
+    pub(crate) parent: Option<Parent>,
     pub(crate) conversion: Conversion,
     pub(crate) checks: Checks,
     pub(crate) policy: Policy,
@@ -38,22 +47,27 @@ impl Computed {
     /// Different values of the expression stay different in the field.
     pub(crate) fn keeps_values_apart(&self) -> bool {
         let parses = self.expression.data_type.is_string() && !self.column.data_type().is_string();
-        self.values.is_none() && !parses
+        self.by_id.is_some() || (self.values.is_none() && !parses)
+    }
+
+    /// Where the field takes ids, what they are known by: two records with one id have one such key.
+    pub(crate) fn keys_of_ids(&self, records: &RecordBatch) -> Option<ArrayRef> {
+        self.by_id.as_ref()?;
+        Some(self.expression.evaluate(records).0)
     }
 
     /// The field's values, and which of them were changed; where a record can't have one, a null and the first reason that is found.
     pub(crate) fn compute(
         &self,
         records: &RecordBatch,
+        ids: &ParentIds,
         reasons: &mut [Option<Reason>],
     ) -> Result<(ArrayRef, Vec<Changed<'_>>), Failure> {
-        let mut refuse = |row: usize, code: &str, message: String| {
+        let mut give_up = |row: usize, fate: Fate, code: &str, message: String| {
             let failure = Failure::reject(code, message).field(self.column.name());
-            reasons[row].get_or_insert(Reason {
-                fate: Fate::Rejected,
-                failure,
-            });
+            reasons[row].get_or_insert(Reason { fate, failure });
         };
+        let mut refuse = |row, code: &str, message| give_up(row, Fate::Rejected, code, message);
         let (mut values, bad) = self.expression.evaluate(records);
         let mut failed = vec![false; values.len()];
         for bad in bad {
@@ -72,6 +86,31 @@ impl Computed {
             }
             values = mapped;
         }
+        let mut cleared = Vec::new();
+        if let Some(by_id) = &self.by_id {
+            let (found, missing) = by_id.apply(&values, records, ids)?;
+            for missing in missing {
+                let row = missing.row;
+                match by_id.otherwise {
+                    Unknown::Clears => {
+                        cleared.push(Changed {
+                            row,
+                            field: self.column.name(),
+                            code: MISSING_PARENT,
+                            was: Some(missing.key),
+                        });
+                        continue;
+                    }
+                    Unknown::Skips => give_up(row, Fate::Skipped, "not_moved", missing.message),
+                    Unknown::Rejects => {
+                        give_up(row, Fate::Rejected, MISSING_PARENT, missing.message);
+                    }
+                }
+                failed[row] = true;
+            }
+            values = found;
+        }
+        let mut refuse = |row, code: &str, message| give_up(row, Fate::Rejected, code, message);
         let (converted, wrong) = self.converted(&values, &mut failed)?;
         let (mended, changed, left) = self.policy.apply(converted, &self.checks, wrong)?;
         for wrong in left {
@@ -87,6 +126,7 @@ impl Computed {
                     .is_valid(wrong.row)
                     .then(|| array_value_to_string(&values, wrong.row).unwrap_or_default()),
             })
+            .chain(cleared)
             .collect();
         Ok((mended, changed))
     }

@@ -86,7 +86,8 @@ impl Duplicates {
             .map_or(&[], |group| group.merged.as_slice())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// No record of the chunk has a rival.
+    pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()
     }
 

@@ -6,9 +6,10 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::array_value_to_string;
-use model::Failure;
+use model::{Failure, Fate};
 use record::{KeyHash, KeyHashes, hash_key, key_texts};
 
+use crate::by_id::ParentIds;
 use crate::computed::Computed;
 use crate::mapper::{Mapper, Reason, broken};
 
@@ -49,7 +50,18 @@ impl Mapper {
     ) -> Result<Vec<u128>, Failure> {
         let columns = self
             .key_computed()
-            .map(|field| Ok(field?.compute(records, reasons)?.0))
+            .map(|field| {
+                let field = field?;
+                if let Some(keys) = field.keys_of_ids(records) {
+                    for row in (0..keys.len()).filter(|row| keys.is_null(*row)) {
+                        let failure = Failure::reject("missing_key", "the record has no key");
+                        let fate = Fate::Rejected;
+                        reasons[row].get_or_insert(Reason { fate, failure });
+                    }
+                    return Ok(keys);
+                }
+                Ok(field.compute(records, &ParentIds::default(), reasons)?.0)
+            })
             .collect::<Result<Vec<_>, Failure>>()?;
         self.hashes(&columns)
     }

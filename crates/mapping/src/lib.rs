@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bounds;
+mod by_id;
 mod checks;
 mod columns;
 mod compile;
@@ -15,6 +16,7 @@ mod key_hashes;
 mod lookup;
 mod mapper;
 mod merge;
+mod missing;
 mod policy;
 mod references;
 mod rules;
@@ -22,7 +24,9 @@ mod shared;
 mod survey;
 mod value_map;
 
+pub use by_id::{ParentIds, ParentKeys};
 pub use compile::Spec;
 pub use duplicates::{Duplicates, Rival};
 pub use mapper::{Mapped, Mapper};
+pub use missing::placeholder;
 pub use survey::{Fit, Surveyed, SurveyedValues, survey, texts, type_name};

@@ -62,7 +62,7 @@ pub(crate) fn parent_key(
             ),
         )
         .hint(format!(
-            "compute `{external_id}` of `{}` from its single `key` column alone",
+            "compute `{external_id}` of `{0}` from its single `key` column alone, or write `id_map: true` on `{0}`, so that its ids are kept",
             parent.name
         )));
     }

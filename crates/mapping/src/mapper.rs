@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 use model::{Failure, Fate};
 use record::{Change, Checksum, Refusal, checksums, key_texts, meta, record_json};
 
+use crate::by_id::ParentIds;
 use crate::computed::Computed;
 use crate::duplicates::{Duplicates, Standing};
 use crate::rules::Rule;
@@ -115,25 +116,38 @@ impl Mapper {
         !self.key_fields.is_empty() && !keeps_apart
     }
 
-    pub fn apply(&self, records: &RecordBatch, duplicates: &Duplicates) -> Result<Mapped, Failure> {
+    /// `ids` are those of the parents that `parent_keys` asks for.
+    pub fn apply(
+        &self,
+        records: &RecordBatch,
+        duplicates: &Duplicates,
+        ids: &ParentIds,
+    ) -> Result<Mapped, Failure> {
         let mut reasons = self.ruled(records);
         let ruled_out: Vec<bool> = reasons.iter().map(Option::is_some).collect();
         let mut columns = Vec::with_capacity(self.fields.len());
         let mut changed = Vec::new();
         for field in &self.computed {
-            let (column, of_field) = field.compute(records, &mut reasons)?;
+            let (column, of_field) = field.compute(records, ids, &mut reasons)?;
             columns.push(column);
             changed.extend(of_field);
         }
         for guard in &self.guards {
-            guard.compute(records, &mut reasons)?;
+            guard.compute(records, ids, &mut reasons)?;
         }
         if self.skips_unlinked {
             self.skip_unlinked(&columns, &mut reasons);
         }
         let keys = key_texts(records, &self.source_key)?;
         if !duplicates.is_empty() {
-            self.judge(&columns, &keys, duplicates, &ruled_out, &mut reasons)?;
+            self.judge(
+                records,
+                &columns,
+                &keys,
+                duplicates,
+                &ruled_out,
+                &mut reasons,
+            )?;
         }
         // Of a record that is not moved, nothing was changed.
         changed.retain(|changed| reasons[changed.row].is_none());
@@ -203,6 +217,7 @@ impl Mapper {
     /// Refuses records whose target key others have as well.
     fn judge(
         &self,
+        records: &RecordBatch,
         columns: &[ArrayRef],
         keys: &StringArray,
         duplicates: &Duplicates,
@@ -213,7 +228,11 @@ impl Mapper {
             .key_fields
             .iter()
             .filter_map(|key| self.fields.iter().position(|field| field == key))
-            .map(|place| columns[place].clone())
+            .map(|place| {
+                let of_ids = self.computed.get(place);
+                let of_ids = of_ids.and_then(|field| field.keys_of_ids(records));
+                of_ids.unwrap_or_else(|| columns[place].clone())
+            })
             .collect();
         let hashes = self.hashes(&key_columns)?;
         let mut standing = duplicates.judge();

@@ -60,8 +60,16 @@ impl Reconciler {
         let source = self.connections.source(&pinned.migration).await?;
         let target = self.connections.target(&pinned.migration).await?;
         let books = self.line.control.books(run).await?.into_iter().collect();
-        let checks =
-            counts::check(&pinned, object, &books, source.as_ref(), target.as_ref()).await?;
+        let placeholders = self.line.control.placeholder_counts(run).await?;
+        let checks = counts::check(
+            &pinned,
+            object,
+            &books,
+            &placeholders,
+            source.as_ref(),
+            target.as_ref(),
+        )
+        .await?;
         let results: Vec<_> = checks
             .into_iter()
             .map(|check| Reconciliation {

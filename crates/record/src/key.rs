@@ -35,10 +35,11 @@ pub fn key_values(batch: &RecordBatch, name: &str) -> Result<Vec<Option<String>>
     let column = batch
         .column_by_name(name)
         .ok_or_else(|| Failure::bug(format!("the key column `{name}` was not read")))?;
-    texts(column)
+    array_texts(column)
 }
 
-fn texts(column: &ArrayRef) -> Result<Vec<Option<String>>, Failure> {
+/// The text of each value as keys have it; none for null.
+pub fn array_texts(column: &ArrayRef) -> Result<Vec<Option<String>>, Failure> {
     let options = FormatOptions::default();
     let format = ArrayFormatter::try_new(column, &options)
         .map_err(|error| Failure::bug(format!("a key has no text: {error}")))?;

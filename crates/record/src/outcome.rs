@@ -18,8 +18,24 @@ pub struct Outcome {
     pub ledger: Ledger,
     /// The reasons of those rejected, failed or skipped.
     pub refusals: Vec<Refusal>,
-    /// Values that were changed before they were sent, whatever became of their records.
+    /// Values that were changed, before they were sent or to be sent again, whatever became of their records.
     pub changes: Vec<Change>,
+    /// Records that were made in the transaction that wrote the chunk, because children in it miss them.
+    pub placeholders: Vec<PlaceholderMade>,
+}
+
+/// A record that was made in the place of one that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceholderMade {
+    /// The migration's object whose record it stands for.
+    pub parent: String,
+    /// The target's object.
+    pub to: String,
+    /// The key by which the target finds it.
+    pub key: String,
+    pub id: Option<String>,
+    /// The source key of a child that asked for it.
+    pub child: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +45,8 @@ struct Head {
     refusals: Vec<Refusal>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    placeholders: Vec<PlaceholderMade>,
 }
 
 impl Outcome {
@@ -44,6 +62,7 @@ impl Outcome {
             ledger,
             refusals,
             changes,
+            placeholders: Vec::new(),
         }
     }
 
@@ -81,6 +100,7 @@ impl Outcome {
             job: self.job.clone(),
             refusals: self.refusals.clone(),
             changes: self.changes.clone(),
+            placeholders: self.placeholders.clone(),
         })
         .map_err(|error| Failure::bug(format!("an outcome does not encode: {error}")))?;
         Ok(join_parts(&[
@@ -96,6 +116,7 @@ impl Outcome {
             job,
             refusals,
             changes,
+            placeholders,
         } = serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {
             journey,
@@ -103,6 +124,7 @@ impl Outcome {
             ledger: Ledger::from_batch(&decode_batch(ledger)?)?,
             refusals,
             changes,
+            placeholders,
         })
     }
 }

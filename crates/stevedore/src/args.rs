@@ -151,7 +151,10 @@ pub(crate) struct FailuresArgs {
     /// Lists, in their place, the values that were changed on their way, as the file's `on_invalid` says.
     #[arg(long)]
     pub(crate) changed: bool,
-    /// Writes every failed record, with its data, as CSV; with --changed, every changed value.
+    /// Lists, in their place, the records that were made for missing parents, as the file's `on_missing_parent: placeholder` says.
+    #[arg(long, conflicts_with_all = ["changed", "code"])]
+    pub(crate) placeholders: bool,
+    /// Writes every failed record, with its data, as CSV; with --changed, every changed value; with --placeholders, every placeholder.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
 }

@@ -59,6 +59,7 @@ pub(crate) fn summary(run: &RunView) -> Value {
             let counts = counts(run.summary.kind, &object.books).into_iter();
             said.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
             said.insert("changed".to_owned(), object.changed.into());
+            said.insert("placeholders".to_owned(), object.placeholders.into());
             said.insert("seconds".to_owned(), object.seconds.into());
             said
         })
@@ -126,7 +127,7 @@ pub(crate) fn describe(run: &RunView) -> String {
     let names = counts(summary.kind, &Books::default()).map(|(name, _)| name.replace('_', " "));
     let mut head = vec!["object", "to", "state"];
     head.extend(names.iter().map(String::as_str));
-    head.extend(["changed", "chunks", "seconds"]);
+    head.extend(["changed", "placeholders", "chunks", "seconds"]);
     text += &table(&head, run.objects.iter().map(row));
     text += &run.jobs.as_ref().map(jobs).unwrap_or_default();
     for object in &run.objects {
@@ -196,6 +197,7 @@ fn row(object: &ObjectView) -> Vec<String> {
     row.extend(counts(RunKind::Full, &object.books).map(|(_, count)| count.to_string()));
     row.extend([
         object.changed.to_string(),
+        object.placeholders.to_string(),
         format!("{}/{}", object.chunks_done, object.chunks_total),
         format!("{:.1}", object.seconds),
     ]);

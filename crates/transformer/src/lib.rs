@@ -4,6 +4,7 @@ mod duplicates;
 mod map;
 mod mappers;
 mod not_moved;
+mod parents;
 
 use std::sync::Arc;
 

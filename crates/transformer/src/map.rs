@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mapping::Duplicates;
+use mapping::{Duplicates, ParentIds, ParentKeys};
 use model::{Envelope, Failure, Kind, Pass};
 use queue::Queue;
 use record::{KeyHashes, Payload};
@@ -50,7 +50,13 @@ impl Handler for Transformer {
                     );
                 }
                 let queue = mapping.load_queue.clone();
-                let mapped = aside(move || records(&mapping, &payload, &duplicates)).await?;
+                let mut ids = ParentIds::default();
+                let payload = merged(&mapping, payload, &duplicates).await?;
+                if mapping.mapper.asks_for_ids() {
+                    let keys = parent_keys(&mapping, &payload).await?;
+                    ids = mapping.parents.ids(&self.line.control, keys).await?;
+                }
+                let mapped = aside(move || records(&mapping, &payload, &duplicates, &ids)).await?;
                 (queue, next(envelope, Kind::Mapped, mapped.encode()?))
             }
         };
@@ -72,16 +78,42 @@ async fn key_hashes(mapping: &Arc<Mapping>, payload: &Arc<Payload>) -> Result<Ke
     aside(move || mapping.mapper.key_hashes(&payload.records)).await
 }
 
+async fn parent_keys(
+    mapping: &Arc<Mapping>,
+    payload: &Arc<Payload>,
+) -> Result<ParentKeys, Failure> {
+    let (mapping, payload) = (mapping.clone(), payload.clone());
+    aside(move || mapping.mapper.parent_keys(&payload.records)).await
+}
+
+/// The payload, its records filled up from their rivals where duplicates are merged.
+async fn merged(
+    mapping: &Arc<Mapping>,
+    payload: Arc<Payload>,
+    duplicates: &Duplicates,
+) -> Result<Arc<Payload>, Failure> {
+    if duplicates.is_empty() {
+        return Ok(payload);
+    }
+    let (mapping, duplicates) = (mapping.clone(), duplicates.clone());
+    aside(move || {
+        let (records, rivals) = (&payload.records, payload.rivals.as_ref());
+        let records = mapping.mapper.merge(records, rivals, &duplicates)?;
+        Ok(Arc::new(Payload {
+            records,
+            ..Payload::clone(&payload)
+        }))
+    })
+    .await
+}
+
 fn records(
     mapping: &Mapping,
     payload: &Payload,
     duplicates: &Duplicates,
+    ids: &ParentIds,
 ) -> Result<Payload, Failure> {
-    let records = &payload.records;
-    let merged = mapping
-        .mapper
-        .merge(records, payload.rivals.as_ref(), duplicates)?;
-    let mapped = mapping.mapper.apply(&merged, duplicates)?;
+    let mapped = mapping.mapper.apply(&payload.records, duplicates, ids)?;
     let mut journey = payload.journey.clone();
     journey.transformed = mapped.records.num_rows() as u64;
     let mut refusals = payload.refusals.clone();

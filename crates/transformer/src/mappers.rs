@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use control::MapScope;
 use mapping::{Mapper, Spec};
 use model::migration::OnDuplicateKey;
 use model::{ChunkRef, Failure, ObjectState, RunId};
 use queue::Queue;
 use service::Line;
+
+use crate::parents::Parents;
 
 /// How many compiled mappings are kept.
 const KEPT: usize = 256;
@@ -17,6 +20,8 @@ pub(crate) struct Mapping {
     pub(crate) mapper: Mapper,
     /// What is done with duplicates of the target key; none where it has none.
     pub(crate) duplicates: Option<OnDuplicateKey>,
+    /// The ids of parents that are looked up by them.
+    pub(crate) parents: Parents,
     pub(crate) load_queue: Queue,
     /// The source's key columns.
     pub(crate) key: Vec<String>,
@@ -88,6 +93,10 @@ impl Mappers {
         let mapping = Mapping {
             mapper,
             duplicates,
+            parents: Parents::new(MapScope {
+                migration: run.migration.migration.clone(),
+                system: pinned.plan.system.clone(),
+            }),
             key: pinned.source.key.clone(),
             second_pass_of: object.second_pass_of.clone(),
             load_queue: run.load_queue(),

@@ -235,6 +235,7 @@ mod tests {
             label: "Contact".to_owned(),
             finders: ["External_Id__c".to_owned(), "Loose__c".to_owned()].into(),
             external_ids: ["External_Id__c".to_owned(), "Number_Id__c".to_owned()].into(),
+            unique: Default::default(),
             createable: true,
             updateable: false,
             deletable: false,

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{JobBody, JobCalls, JobStatus, Jobs, LoadPlan, Sent};
+use connector::{JobBody, JobCalls, JobStatus, Jobs, LoadPlan, Made, Sent};
 use model::Failure;
+use serde_json::{Map, Value};
 
 use crate::client::Client;
-use crate::{csv_encode, estimate, results};
+use crate::{csv_encode, estimate, placeholders, results};
 
 /// Bytes of rows in one job: the org takes 150 MB after an inner encoding, which its guide puts at 100 MB as uploaded; the rest is margin.
 const CAPACITY: usize = 90_000_000;
@@ -46,6 +47,16 @@ impl Jobs for SalesforceJobs {
 
     fn encode_again(&self, plan: &LoadPlan, records: &[Sent]) -> Result<Bytes, Failure> {
         csv_encode::encode_again(plan, records)
+    }
+
+    fn clear(&self, sent: &mut Sent, field: &str) {
+        if let Some(value) = sent.fields.get_mut(field) {
+            csv_encode::NULL.clone_into(value);
+        }
+    }
+
+    async fn make(&self, to: &str, records: &[Map<String, Value>]) -> Result<Vec<Made>, Failure> {
+        placeholders::make(&self.client, to, records).await
     }
 
     fn keys(&self, plan: &LoadPlan, records: &RecordBatch) -> Result<Vec<String>, Failure> {

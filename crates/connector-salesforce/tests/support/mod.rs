@@ -74,6 +74,9 @@ impl Bed {
             key: vec![key.to_owned()],
             fields: fields.iter().map(|f| (*f).to_owned()).collect(),
             target: self.target.describe(to).await.unwrap(),
+            missing: Vec::new(),
+            system: String::new(),
+            keeps_ids: false,
         }
     }
 

@@ -114,6 +114,9 @@ impl Database {
             key: key.iter().map(|key| (*key).to_owned()).collect(),
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
             target: described,
+            missing: Vec::new(),
+            system: String::new(),
+            keeps_ids: false,
         };
         self.target.prepare(&plan).await?;
         Ok(plan)

@@ -156,6 +156,9 @@ pub(crate) fn entry(chunk: &ChunkRef, attempt: Attempt, books: Books) -> AuditEn
         created_by: "auditor-1".to_owned(),
         retried: Vec::new(),
         changes: Vec::new(),
+        ids: None,
+        placeholders: vec![],
+        arrived: None,
     }
 }
 

@@ -5,6 +5,7 @@ use model::{Attempt, ChunkNumber, DesiredState, Failure, Fate};
 
 use crate::bed::{Bed, on_both};
 use crate::fixture::{Fixture, MINUTE, books, entry, failed};
+use crate::placeholders::placeholder;
 
 on_both!(the_documented_statements_work);
 
@@ -57,6 +58,7 @@ async fn populated(bed: &Bed) -> Fixture {
         code: "too_long".to_owned(),
         was: None,
     }];
+    changed.placeholders = vec![placeholder("x", Some("1"))];
     control.audit(&changed, &[], None).await.unwrap();
     f.finish(bed, 1, books(90, 0, 0), &[], &[]).await;
     f.finish(

@@ -5,6 +5,7 @@ mod before;
 mod changes;
 mod door;
 mod failures;
+mod placeholders;
 mod runs;
 mod start;
 pub(crate) mod view;
@@ -74,6 +75,7 @@ fn routes(office: Office, door: Door) -> Router {
         .route("/api/runs/{run}", get(runs::one))
         .route("/api/runs/{run}/failures", get(failures::list))
         .route("/api/runs/{run}/changes", get(changes::list))
+        .route("/api/runs/{run}/placeholders", get(placeholders::list))
         .route("/api/runs/{run}/{verb}", post(runs::command))
         .layer(middleware::from_fn_with_state(door, door::check))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -31,6 +31,7 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
     let counts = control.counts(id).await?;
     let books = control.books(id).await?;
     let changed = control.changed(id).await?;
+    let placeholders = control.placeholder_counts(id).await?;
     let mut objects = Vec::new();
     for object in control.objects(id).await? {
         let counts = counts.get(&object.name).cloned().unwrap_or_default();
@@ -44,7 +45,10 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
             _ => control.chunk_failure(id, &object.name).await?,
         };
         let changed = changed.get(&object.name).copied().unwrap_or_default();
-        objects.push(view(object, &counts, books, changed, failure));
+        let made = placeholders.get(&object.name).map_or(0, |count| count.made);
+        let mut object = view(object, &counts, books, changed, failure);
+        object.placeholders = made;
+        objects.push(object);
     }
     let mut total = Books::default();
     for object in &objects {
@@ -119,6 +123,7 @@ fn view(
         state: object.state,
         books,
         changed,
+        placeholders: 0,
         estimated: object.estimated_records.and_then(|n| u64::try_from(n).ok()),
         chunks_total: counts.total() - counts.split - counts.superseded,
         chunks_done: counts.done,

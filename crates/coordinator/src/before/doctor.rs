@@ -4,7 +4,7 @@
 use api::{DoctorReport, StartRun};
 use connector::{Intent, Source, Target, Writing};
 use connectors::Connections;
-use model::migration::{Migration, Object, SHARED};
+use model::migration::{Migration, OWN_ID, Object, SHARED};
 use model::{Failure, Finding};
 
 use super::{disk, rows};
@@ -112,7 +112,7 @@ fn intent(migration: &Migration, object: &Object) -> Intent {
     let fields = fields.flat_map(|of| of.fields.iter().flatten());
     let fields = fields
         .map(|(name, _)| name.clone())
-        .filter(|name| name != SHARED);
+        .filter(|name| name != SHARED && name != OWN_ID);
     let stamps = migration.stamp.keys().cloned();
     Intent {
         object: object.name.clone(),

@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use chrono::Utc;
 use connector::{Jobs, Source, Target, Writing};
 use connectors::Connections;
-use mapping::{Duplicates, Mapper, Spec};
+use mapping::{Duplicates, Mapper, ParentIds, Spec};
 use model::migration::{Migration, Object, Operation, phases};
 use model::{Failure, RunId};
 use service::{ChunkSettings, Line};
@@ -215,7 +215,10 @@ impl Planner<'_> {
             run: &run,
             began: Utc::now(),
         });
-        let mapped = mapper.ok()?.apply(first, &Duplicates::default()).ok()?;
+        let mapper = mapper.ok()?;
+        let mapped = mapper
+            .apply(first, &Duplicates::default(), &ParentIds::assumed())
+            .ok()?;
         let rows = mapped.records.num_rows() as u64;
         let bytes = jobs.encode(&prepared.plan, &mapped.records).ok()?;
         (rows > 0).then_some((bytes.len() as u64, rows))

@@ -89,8 +89,10 @@ impl Desk {
             let mut reading = Reading::of(chunks, status == JobStatus::Contended)?;
             let mut each = |sent| reading.note(sent);
             jobs.results(&plan, &remote, job.records, &mut each).await?;
+            self.stand_in(&job, jobs, &plan, &mut reading).await?;
             let (unprocessed, contended) = (reading.unprocessed(), reading.contended());
-            if unprocessed + contended == 0 {
+            let orphans = reading.orphans();
+            if unprocessed + contended + orphans == 0 {
                 self.tell(&job, &remote, reading.settled(jobs, &plan))
                     .await?;
                 self.line
@@ -118,7 +120,8 @@ impl Desk {
                 job = remote,
                 unprocessed,
                 contended,
-                "sends again what the job did not come to, or others held"
+                orphans,
+                "sends again what the job did not come to, others held, or had no parent"
             );
             if contended > 0 {
                 self.room.narrow(LoweredBy::Locks);

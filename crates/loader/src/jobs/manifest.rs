@@ -23,6 +23,8 @@ pub(crate) struct Manifest {
     pub(crate) rest: Option<Bytes>,
     /// How many jobs before this one ended with records of the chunk that others held.
     pub(crate) contended: u32,
+    /// How many jobs before this one ended with records whose parents were missing.
+    pub(crate) orphaned: u32,
 }
 
 /// Records that were sent: their source keys, their keys as results have them, and their checksums. Columns, because a job has many.
@@ -55,6 +57,7 @@ impl Manifest {
             rows: Rows { batch },
             rest: None,
             contended: 0,
+            orphaned: 0,
         })
     }
 
@@ -63,23 +66,28 @@ impl Manifest {
             &self.settled.encode()?,
             &encode_batch(&self.rows.batch)?,
             self.rest.as_deref().unwrap_or_default(),
-            &self.contended.to_le_bytes(),
+            &[self.contended.to_le_bytes(), self.orphaned.to_le_bytes()].concat(),
         ]))
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Failure> {
         let unreadable = || Failure::bug("a stored manifest has another form");
-        let [settled, rows, rest, contended] = split_parts(bytes)?;
+        let [settled, rows, rest, counts] = split_parts(bytes)?;
         let batch = decode_batch(rows)?;
         if batch.schema_ref().as_ref() != &schema_of_rows() {
             return Err(unreadable());
         }
-        let contended = contended.try_into().map_err(|_| unreadable())?;
+        let count = |place: usize| {
+            let bytes = counts.get(place * 4..place * 4 + 4);
+            let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+            bytes.map(u32::from_le_bytes).ok_or_else(unreadable)
+        };
         Ok(Self {
             settled: Outcome::decode(settled)?,
             rows: Rows { batch },
             rest: (!rest.is_empty()).then(|| Bytes::copy_from_slice(rest)),
-            contended: u32::from_le_bytes(contended),
+            contended: count(0)?,
+            orphaned: count(1)?,
         })
     }
 }

@@ -4,6 +4,7 @@ mod adopt;
 mod fill;
 mod follow;
 mod manifest;
+mod parents;
 mod reading;
 mod room;
 mod send;

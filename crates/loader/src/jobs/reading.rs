@@ -8,7 +8,7 @@ use connector::{Jobs, LoadPlan, Sent, Verdict};
 use control::JobChunk;
 use hashbrown::HashTable;
 use model::{Attempt, ChunkNumber, Failure, Fate};
-use record::{Outcome, Refusal};
+use record::{Change, Outcome, Refusal};
 use serde_json::Value;
 
 use super::manifest::{Manifest, Rows};
@@ -30,6 +30,7 @@ pub(crate) struct Reading {
     gave_way: bool,
     unprocessed: usize,
     contended: usize,
+    orphans: usize,
 }
 
 /// One chunk of the job.
@@ -41,9 +42,15 @@ pub(crate) struct Part {
 
 enum Told {
     Nothing,
-    Written { fate: Fate, id: u32, length: u16 },
+    Written {
+        fate: Fate,
+        id: u32,
+        length: u16,
+    },
     Failed(Box<Sent>),
     Again(Box<Sent>),
+    /// Parents of it are missing; what is done about it is not decided yet, or it is sent again after that was.
+    Orphan(Box<Sent>),
 }
 
 impl Reading {
@@ -85,6 +92,7 @@ impl Reading {
             gave_way,
             unprocessed: 0,
             contended: 0,
+            orphans: 0,
         })
     }
 
@@ -104,6 +112,15 @@ impl Reading {
             Verdict::Updated { ref id } => self.written(Fate::Updated, id),
             Verdict::Deleted { ref id } => self.written(Fate::Deleted, id),
             Verdict::Failed { .. } => Told::Failed(Box::new(sent)),
+            Verdict::NoParent { .. }
+                if self.parts[self.part(record)].manifest.orphaned >= PATIENCE =>
+            {
+                Told::Failed(Box::new(sent))
+            }
+            Verdict::NoParent { .. } => {
+                self.orphans += 1;
+                Told::Orphan(Box::new(sent))
+            }
             Verdict::Contended { .. } if self.parts[self.part(record)].is_out_of_patience() => {
                 Told::Failed(Box::new(sent))
             }
@@ -166,6 +183,36 @@ impl Reading {
         self.contended
     }
 
+    /// Records whose parents are missing.
+    pub(crate) fn orphans(&self) -> usize {
+        self.orphans
+    }
+
+    /// Each record whose parents are missing, with its source key.
+    pub(crate) fn each_orphan<'a>(&'a self, mut each: impl FnMut(&'a str, &'a Sent)) {
+        for (record, told) in self.told.iter().enumerate() {
+            if let Told::Orphan(sent) = told {
+                let part = self.part(record);
+                let row = record - self.starts[part];
+                each(self.parts[part].manifest.rows.source_key(row), sent);
+            }
+        }
+    }
+
+    /// Counts those among them as failed for which `why` has a reason.
+    pub(crate) fn fail_orphans(&mut self, why: impl Fn(&Sent) -> Option<String>) {
+        for told in &mut self.told {
+            let Told::Orphan(sent) = told else { continue };
+            let Some(reason) = why(sent) else { continue };
+            let mut sent = std::mem::replace(sent, Box::new(nobody()));
+            if let Verdict::NoParent { message, .. } = &mut sent.verdict {
+                *message = reason;
+            }
+            *told = Told::Failed(sent);
+            self.orphans -= 1;
+        }
+    }
+
     /// How many jobs in a row, this one included, ended with records that others held.
     pub(crate) fn rounds(&self) -> u32 {
         let rounds = self.parts.iter().map(|part| part.manifest.contended + 1);
@@ -186,8 +233,15 @@ impl Reading {
             let mut again = Vec::new();
             let mut left = Vec::new();
             let mut contended = false;
+            let mut orphaned = false;
             for (row, told) in (0u32..).zip(told.by_ref().take(rows.len())) {
-                if let Told::Again(sent) = told {
+                if let Told::Orphan(mut sent) = told {
+                    orphaned = true;
+                    let changes = clear(&mut sent, jobs, plan, rows.source_key(row as usize));
+                    manifest.settled.changes.extend(changes);
+                    again.push(*sent);
+                    left.push(row);
+                } else if let Told::Again(sent) = told {
                     contended |= matches!(sent.verdict, Verdict::Contended { .. });
                     again.push(*sent);
                     left.push(row);
@@ -197,6 +251,7 @@ impl Reading {
             }
             manifest.rows = rows.only(left)?;
             manifest.contended = if contended { manifest.contended + 1 } else { 0 };
+            manifest.orphaned += u32::from(orphaned);
             manifest.rest = match again.as_slice() {
                 [] => None,
                 again => Some(jobs.encode_again(plan, again)?),
@@ -209,6 +264,34 @@ impl Reading {
 impl Part {
     fn is_out_of_patience(&self) -> bool {
         self.manifest.contended + 1 >= PATIENCE
+    }
+}
+
+/// Has the lookups sent as null whose missing parents the plan does without, and tells of it.
+fn clear(sent: &mut Sent, jobs: &dyn Jobs, plan: &LoadPlan, source_key: &str) -> Vec<Change> {
+    let Verdict::NoParent { lookups, .. } = &sent.verdict else {
+        return Vec::new();
+    };
+    let lookups = lookups.clone();
+    let rules = plan
+        .missing
+        .iter()
+        .filter(|rule| rule.placeholder.is_none() && lookups.contains(&rule.field));
+    rules
+        .map(|rule| {
+            let was = sent.fields.get(&rule.field).cloned();
+            jobs.clear(sent, &rule.field);
+            Change::new(source_key, &rule.name, "missing_parent", was.as_deref())
+        })
+        .collect()
+}
+
+/// Takes a record's place while it is moved.
+fn nobody() -> Sent {
+    Sent {
+        key: String::new(),
+        verdict: Verdict::Unprocessed,
+        fields: BTreeMap::new(),
     }
 }
 
@@ -232,7 +315,7 @@ fn settle(settled: &mut Outcome, rows: &Rows, row: usize, told: Told, ids: &str)
             settled.ledger.push(source_key, id, fate, checksum);
             return;
         }
-        Told::Failed(sent) | Told::Again(sent) => match sent.verdict {
+        Told::Failed(sent) | Told::Again(sent) | Told::Orphan(sent) => match sent.verdict {
             Verdict::Failed {
                 code,
                 message,
@@ -242,6 +325,12 @@ fn settle(settled: &mut Outcome, rows: &Rows, row: usize, told: Told, ids: &str)
                 code,
                 message,
                 fields,
+            }
+            | Verdict::NoParent {
+                code,
+                message,
+                fields,
+                ..
             } => (code, message, fields, sent.fields),
             _ => return,
         },

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, Utc};
 use connector::{Relation, TargetField, TargetObject};
-use mapping::{Duplicates, Mapped, Mapper, Spec};
+use mapping::{Duplicates, Mapped, Mapper, ParentIds, Spec};
 use model::migration::Migration;
 use model::{Failure, RunId};
 
@@ -98,7 +98,9 @@ objects:
 
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Mapped {
         let mapper = self.compile().unwrap_or_else(|failure| panic!("{failure}"));
-        mapper.apply(batch, &Duplicates::none()).unwrap()
+        mapper
+            .apply(batch, &Duplicates::none(), &ParentIds::default())
+            .unwrap()
     }
 
     /// Records of `id` and `Name`.
@@ -149,6 +151,7 @@ pub(crate) fn field(name: &str, data_type: DataType) -> TargetField {
         empty_is_null: false,
         range: None,
         values: None,
+        finds_records: true,
         case_sensitive: true,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
-use mapping::{Duplicates, Mapper, Rival};
+use mapping::{Duplicates, Mapper, ParentIds, Rival};
 use model::Fate;
 use model::migration::OnDuplicateKey;
 
@@ -94,7 +94,9 @@ fn of_records_with_one_target_key_the_policy_picks() {
     );
     let apply = |policy| {
         let duplicates = Duplicates::decide(policy, rivals.clone());
-        mapper.apply(&batch, &duplicates).unwrap()
+        mapper
+            .apply(&batch, &duplicates, &ParentIds::default())
+            .unwrap()
     };
     let rejected = apply(OnDuplicateKey::Reject);
     assert_eq!(texts(&rejected, "Id"), some(&["b", "A"]));
@@ -222,7 +224,9 @@ fn merged_records_fill_up_the_latest() {
     ];
     let duplicates = Duplicates::decide(OnDuplicateKey::Merge, rivals);
     let merged = mapper.merge(&records, Some(&others), &duplicates).unwrap();
-    let mapped = mapper.apply(&merged, &duplicates).unwrap();
+    let mapped = mapper
+        .apply(&merged, &duplicates, &ParentIds::default())
+        .unwrap();
     assert_eq!(texts(&mapped, "Id"), some(&["a", "b"]));
     assert_eq!(texts(&mapped, "City"), some(&["Oslo", "Bern"]));
     // A column that the key is computed from is left as it is.

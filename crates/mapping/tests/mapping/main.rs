@@ -4,6 +4,7 @@
 mod bed;
 mod compile_errors;
 mod hostile;
+mod ids;
 mod keys;
 mod policies;
 mod references;

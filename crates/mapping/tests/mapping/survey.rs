@@ -40,6 +40,7 @@ fn columns_are_told_in_the_sources_spelling() {
         lookup: "parents".to_owned(),
         by: "id".to_owned(),
         second_pass: false,
+        on_missing_parent: None,
     }));
     assert_eq!(lookup.unwrap().columns, ["id"]);
     let failure = of(&expression("nmae")).err().expect("no such column");

@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::OnInvalid;
+use super::{OnInvalid, OnMissingParent};
 
 /// The entry of `fields` that stands for all fields which source and target share by name: `"*": same`.
 pub const SHARED: &str = "*";
@@ -38,6 +38,9 @@ pub struct Lookup {
     /// It is set after all records of its object are moved, as lookups that form a cycle are by themselves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_pass: bool,
+    /// What becomes of a record whose parent is not in the target, where that is not as its object says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_missing_parent: Option<OnMissingParent>,
 }
 
 /// The parent record, where it may be of several objects: a polymorphic lookup. One that is null leaves the target's field as it is.
@@ -53,6 +56,9 @@ pub struct AnyLookup {
     /// As in a plain lookup.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_pass: bool,
+    /// As in a plain lookup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_missing_parent: Option<OnMissingParent>,
 }
 
 /// A record that is in the target already and not moved by this file, such as an owner: found by a field that names it.
@@ -179,6 +185,8 @@ struct AnyForm {
     which: Option<String>,
     by: Option<String>,
     second_pass: Option<bool>,
+    #[serde(default, deserialize_with = "OnMissingParent::given")]
+    on_missing_parent: Option<OnMissingParent>,
     reference: Option<String>,
     developer_name: Option<String>,
     from: Option<String>,
@@ -207,11 +215,16 @@ impl AnyForm {
             which,
             by,
             second_pass,
+            on_missing_parent,
             reference,
             developer_name,
             from,
             ..
         } = self;
+        // Nobody but a lookup has parents.
+        if on_missing_parent.is_some() && lookup.is_none() {
+            return None;
+        }
         let found = (lookup, which, by, second_pass, reference);
         Some(match (found, developer_name, from) {
             ((Some(OneOrSeveral::One(lookup)), None, Some(by), second_pass, None), None, None)
@@ -221,6 +234,7 @@ impl AnyForm {
                     lookup,
                     by,
                     second_pass: second_pass.unwrap_or_default(),
+                    on_missing_parent,
                 })
             }
             (
@@ -232,6 +246,7 @@ impl AnyForm {
                 which,
                 by,
                 second_pass: second_pass.unwrap_or_default(),
+                on_missing_parent,
             }),
             ((None, None, Some(by), None, Some(reference)), None, None) if !mapped => {
                 Field::Reference(Reference { reference, by })
@@ -295,7 +310,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
             .into_field()
             .ok_or_else(|| {
                 A::Error::custom(
-                    "a field is `{ lookup, by, second_pass }`, `{ lookup: [ … ], which, by, second_pass }`, `{ reference, by }`, `{ developer_name }` or \
+                    "a field is `{ lookup, by, second_pass, on_missing_parent }`, `{ lookup: [ … ], which, by, second_pass, on_missing_parent }`, `{ reference, by }`, `{ developer_name }` or \
                      `{ from, values, otherwise, on_null, on_invalid }`",
                 )
             })

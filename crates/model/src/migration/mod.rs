@@ -4,7 +4,9 @@
 mod connection;
 mod environment;
 mod field;
+mod id_map;
 mod lines;
+mod missing;
 mod object;
 mod on_invalid;
 mod phases;
@@ -26,11 +28,13 @@ pub use environment::resolve;
 pub use field::{
     AnyLookup, DeveloperName, Field, Lookup, Mapped, OnNull, Otherwise, Reference, SHARED, ValueMap,
 };
+pub use id_map::OWN_ID;
 pub use lines::Lines;
+pub use missing::OnMissingParent;
 pub use object::{From, Object, Operation};
 pub use on_invalid::OnInvalid;
 pub use phases::{Phase, phases};
-pub use policy::{Limits, OnDuplicateKey, OnMissingParent, Reconcile, Threshold};
+pub use policy::{Limits, OnDuplicateKey, Reconcile, Threshold};
 pub use rule::{Rule, Unfulfilled};
 pub use schema::json_schema;
 
@@ -77,6 +81,7 @@ impl Migration {
                 .hint("the form of a migration file is in its JSON Schema, `stevedore check --schema`")
         })?;
         let checked = validate::validate(&migration)
+            .and_then(|()| id_map::decide(&mut migration))
             .and_then(|()| second_pass::split(&mut migration))
             .and_then(|()| {
                 let ordered = phases(&migration).map(|_| ());

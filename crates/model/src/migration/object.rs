@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::on_invalid::Literal;
 use super::{Field, OnDuplicateKey, OnMissingParent, Reconcile, Rule};
 
 /// An entry of `objects`.
@@ -40,7 +41,11 @@ pub struct Object {
     )]
     #[schemars(with = "OneOrMany")]
     pub external_id: Vec<String>,
-    /// Target field: how it is computed. Left out on an SQL target, columns of the same name are carried as they are.
+    /// Lookups find this object's records by the ids that the target gives them, which are kept. Without it they go by the external id; where there is none
+    /// that lookups could use, ids are kept all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub id_map: bool,
+    /// Target field: how it is computed. `@id` is the target's own id of a record, as it was kept. Left out on an SQL target, columns of the same name are carried as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<IndexMap<String, Field>>,
     /// Objects that must be moved before this one, besides those that its lookups name.
@@ -55,8 +60,17 @@ pub struct Object {
     /// itself; a file need not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_pass_of: Option<String>,
+    /// For all its lookups that do not say otherwise themselves.
     #[serde(default)]
     pub on_missing_parent: OnMissingParent,
+    /// Target field: an SQL expression over constants. What a placeholder has besides its key, where children of this object's records ask for some.
+    #[serde(
+        default,
+        deserialize_with = "constants",
+        skip_serializing_if = "IndexMap::is_empty"
+    )]
+    #[schemars(with = "std::collections::BTreeMap<String, Constant>")]
+    pub placeholder: IndexMap<String, String>,
     #[serde(default)]
     pub on_duplicate_key: OnDuplicateKey,
     /// What every record has to fulfil to be moved; the first that one does not fulfil decides about it.
@@ -130,6 +144,26 @@ impl Operation {
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
+}
+
+/// An SQL expression, or a bare number or truth.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only the form's JSON Schema is wanted of it")]
+enum Constant {
+    Expression(String),
+    Number(f64),
+    Truth(bool),
+}
+
+fn constants<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<IndexMap<String, String>, D::Error> {
+    let written = IndexMap::<String, Literal>::deserialize(deserializer)?;
+    Ok(written
+        .into_iter()
+        .map(|(name, sql)| (name, sql.0))
+        .collect())
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

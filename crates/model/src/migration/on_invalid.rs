@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for Choice {
 }
 
 /// An SQL expression; a bare number, truth or null of YAML is one too.
-struct Literal(String);
+pub(super) struct Literal(pub(super) String);
 
 macro_rules! literals {
     ($($visit:ident($type:ty)),+) => {

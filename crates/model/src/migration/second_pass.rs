@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
+use super::id_map::own_id;
 use super::phases::{lookups, order};
-use super::{Migration, Object, Operation, Reconcile};
+use super::{Migration, OWN_ID, Object, Operation, Reconcile};
 use crate::Failure;
 
 /// What the name of a second pass ends in.
@@ -97,7 +98,7 @@ fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Fai
     let is_org = target.is_some_and(|target| target.kind() == "salesforce");
     let taken: Vec<String> = migration.objects.iter().map(|o| o.name.clone()).collect();
     let object = &mut migration.objects[place];
-    let Some(fields) = &mut object.fields else {
+    let Some(fields) = &object.fields else {
         return Ok(None);
     };
     let late: Vec<String> = fields
@@ -108,8 +109,9 @@ fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Fai
     let Some(first) = late.first() else {
         return Ok(None);
     };
+    let by_id = object.id_map || object.external_id.is_empty();
     // An org finds records by an external id in an upsert alone; those that are updated are found by their own.
-    let operation = if is_org && object.operation != Operation::Update {
+    let operation = if is_org && object.operation != Operation::Update && !by_id {
         Operation::Upsert
     } else {
         Operation::Update
@@ -122,16 +124,6 @@ fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Fai
             .hint(hint);
         (failure, format!("objects.{place}.fields.{first}"))
     };
-    if object.external_id.is_empty() {
-        return Err(wrong(
-            "no_second_pass",
-            format!(
-                "`{first}` is set when all of `{}` is moved; its records have to be found again for that",
-                object.name
-            ),
-            "give the object an `external_id`".to_owned(),
-        ));
-    }
     if taken.contains(&name) {
         return Err(wrong(
             "duplicate_object",
@@ -143,7 +135,21 @@ fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Fai
         ));
     }
     let mut linked = IndexMap::new();
-    for key in &object.external_id {
+    let external_id = if by_id {
+        let own = own_id(object).map_err(|failure| {
+            (
+                failure.field(&late[0]),
+                format!("objects.{place}.fields.{}", late[0]),
+            )
+        })?;
+        linked.insert(OWN_ID.to_owned(), own);
+        vec![OWN_ID.to_owned()]
+    } else {
+        object.external_id.clone()
+    };
+    object.id_map = by_id;
+    let fields = object.fields.get_or_insert_default();
+    for key in &external_id {
         if let Some(field) = fields.get(key) {
             linked.insert(key.clone(), field.clone());
         }
@@ -156,6 +162,8 @@ fn links(migration: &mut Migration, place: usize) -> Result<Option<Object>, (Fai
     Ok(Some(Object {
         name,
         operation,
+        external_id,
+        id_map: false,
         fields: Some(linked),
         after: Vec::new(),
         second_pass_of: Some(object.name.clone()),
@@ -249,5 +257,71 @@ mod tests {
         let objects = object("a", "").replace("from:", "after: b, from:")
             + &object("b", "").replace("from:", "after: a, from:");
         assert_eq!(parse("sqlite", &objects).unwrap_err().code, "cyclic_order");
+    }
+
+    #[test]
+    fn without_an_external_id_records_are_found_again_by_the_ids_that_were_kept() {
+        let objects = object("people", ", Boss: { lookup: people, by: boss }")
+            .replace("operation: upsert, external_id: K, ", "");
+        for kind in ["sqlite", "salesforce"] {
+            let migration = parse(kind, &objects).unwrap();
+            let links = migration.object("people-links").unwrap();
+            let fields: Vec<_> = links
+                .fields
+                .iter()
+                .flatten()
+                .map(|(name, _)| name)
+                .collect();
+            assert_eq!(fields, [OWN_ID, "Boss"]);
+            assert_eq!((links.operation, links.id_map), (Operation::Update, false));
+            assert_eq!(links.external_id, [OWN_ID]);
+            assert!(migration.object("people").unwrap().id_map);
+            let again = Migration::parse(&migration.to_yaml().unwrap(), "m.yaml").unwrap();
+            assert_eq!(again, migration);
+        }
+        let keyless = objects.replace("key: id, ", "");
+        assert_eq!(
+            parse("sqlite", &keyless).unwrap_err().code,
+            "no_second_pass"
+        );
+    }
+
+    #[test]
+    fn ids_that_turn_out_to_be_needed_later_are_kept_from_then_on() {
+        let objects = object(
+            "people",
+            ", Boss: { lookup: people, by: boss }, Team: { lookup: [people, teams], which: w, by: t }",
+        ) + &object("teams", "");
+        let mut migration = parse("salesforce", &objects).unwrap();
+        assert_eq!(
+            migration.object("people-links").unwrap().operation,
+            Operation::Upsert
+        );
+        migration.keep_ids(&["people".to_owned()]).unwrap();
+        let links = migration.object("people-links").unwrap();
+        assert_eq!(
+            (links.operation, links.external_id.as_slice()),
+            (Operation::Update, &[OWN_ID.to_owned()][..])
+        );
+        assert_eq!(
+            links.fields.as_ref().unwrap().keys().next().unwrap(),
+            OWN_ID
+        );
+        assert!(
+            migration.object("teams").unwrap().id_map,
+            "a lookup goes by one kind of key"
+        );
+        let again = Migration::parse(&migration.to_yaml().unwrap(), "m.yaml").unwrap();
+        assert_eq!(again, migration);
+    }
+
+    #[test]
+    fn nobody_has_an_id_of_its_own_to_go_by() {
+        let objects = object("people", ", '@id': { lookup: people, by: id }");
+        let failure = parse("sqlite", &objects).unwrap_err();
+        assert_eq!(
+            (failure.code.as_str(), failure.place.field.as_deref()),
+            ("invalid_field", Some(OWN_ID))
+        );
     }
 }

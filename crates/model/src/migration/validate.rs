@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Field, Migration, Object, Rule, SHARED, environment};
+use super::{Field, Migration, OWN_ID, Object, Rule, SHARED, environment};
 use crate::Failure;
 
 type Checked = Result<(), (Failure, String)>;
@@ -138,6 +138,14 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
             .hint("write `\"*\": same`");
             return Err((failure.field(field), entry));
         }
+        if field == OWN_ID && !is_others(object, mapping) {
+            let failure = Failure::usage(
+                "invalid_field",
+                "`@id` is the id that the target gave a record when another object of this file moved it",
+            )
+            .hint("write `\"@id\": { lookup: <that object>, by: <column of its key> }`");
+            return Err((failure.field(field), entry));
+        }
         check_field(migration, mapping).map_err(|failure| (failure.field(field), entry))?;
     }
     for key in &object.external_id {
@@ -169,6 +177,11 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
         }
     }
     Ok(())
+}
+
+/// Whether a field takes the id of a record that another object has moved.
+fn is_others(object: &Object, field: &Field) -> bool {
+    matches!(field, Field::Lookup(lookup) if lookup.lookup != object.name && !lookup.second_pass)
 }
 
 fn check_rule(rule: &Rule, before: &[Rule]) -> Result<(), Failure> {
@@ -221,7 +234,7 @@ fn check_field(migration: &Migration, field: &Field) -> Result<(), Failure> {
 }
 
 fn check_parent(migration: &Migration, name: &str) -> Result<(), Failure> {
-    let Some(parent) = migration.object(name) else {
+    if migration.object(name).is_none() {
         return Err(Failure::usage(
             "unknown_object",
             format!("the lookup names `{name}`, which is not an object of this file"),
@@ -229,16 +242,6 @@ fn check_parent(migration: &Migration, name: &str) -> Result<(), Failure> {
         .hint(
             "name another entry of `objects`; a value that needs no lookup is a plain expression",
         ));
-    };
-    if parent.external_id.len() != 1 {
-        return Err(Failure::usage(
-            "parent_without_external_id",
-            format!(
-                "the parent object `{}` has no single external id to be found by",
-                parent.name
-            ),
-        )
-        .hint(format!("give `{}` an `external_id`", parent.name)));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Desk;
 use super::changes::changes;
+use super::placeholders::placeholders;
 use crate::args::FailuresArgs;
 use crate::embedded::Want;
 use crate::exit;
@@ -28,6 +29,10 @@ pub(crate) async fn failures(
     if args.changed {
         let csv = args.csv.as_deref();
         return changes(&reached.client, output, &args.run, query, csv).await;
+    }
+    if args.placeholders {
+        let csv = args.csv.as_deref();
+        return placeholders(&reached.client, output, &args.run, query, csv).await;
     }
     if let Some(path) = &args.csv {
         let records = all(&reached.client, &args.run, query).await?;

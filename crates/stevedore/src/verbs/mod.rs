@@ -8,6 +8,7 @@ mod doctor;
 mod failures;
 mod follow;
 mod import;
+mod placeholders;
 mod plan;
 mod rehearse;
 mod run;

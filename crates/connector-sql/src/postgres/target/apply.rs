@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use connector::LoadPlan;
 use model::migration::Operation;
 use model::{Failure, Fate};
+use record::PlaceholderMade;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::column::Column;
+use super::ids::{id_of, kept_id};
+use super::missing::Cleared;
 use super::stage::STAGE;
 use super::{PostgresTarget, Transaction};
 use crate::postgres::quote;
@@ -17,7 +20,11 @@ use crate::postgres::quote;
 #[derive(Default)]
 pub(super) struct Applied {
     pub(super) fates: HashMap<usize, Fate>,
+    /// Where ids are kept.
+    pub(super) ids: HashMap<usize, String>,
     pub(super) refused: HashMap<usize, Refused>,
+    pub(super) cleared: Vec<Cleared>,
+    pub(super) placeholders: Vec<PlaceholderMade>,
 }
 
 /// Why the database refused a record.
@@ -37,6 +44,8 @@ impl PostgresTarget {
         rows: usize,
     ) -> Result<Applied, Failure> {
         let mut applied = Applied::default();
+        self.find_parents(transaction, plan, columns, &mut applied)
+            .await?;
         if plan.operation.needs_key() {
             self.refuse_twins(transaction, plan, columns, &mut applied)
                 .await?;
@@ -60,7 +69,10 @@ impl PostgresTarget {
                 }
                 Ok(fates) => {
                     self.run(transaction, "release savepoint stretch").await?;
-                    applied.fates.extend(fates);
+                    for (row, fate, id) in fates {
+                        applied.fates.insert(row, fate);
+                        applied.ids.extend(id.map(|id| (row, id)));
+                    }
                     continue;
                 }
                 Err(error) => record_error(&error).ok_or_else(|| self.failure(&error))?,
@@ -85,7 +97,7 @@ impl PostgresTarget {
         sql: &str,
         from: usize,
         to: usize,
-    ) -> Result<Vec<(usize, Fate)>, sqlx::Error> {
+    ) -> Result<Vec<(usize, Fate, Option<String>)>, sqlx::Error> {
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(from as i64)
             .bind(to as i64)
@@ -102,6 +114,7 @@ impl PostgresTarget {
                 Ok((
                     number as usize,
                     Fate::parse(&fate).unwrap_or(Fate::Unchanged),
+                    row.try_get(2)?,
                 ))
             })
             .collect()
@@ -143,7 +156,7 @@ fn key_columns<'a>(plan: &'a LoadPlan, columns: &'a [Column]) -> impl Iterator<I
         .filter(|column| plan.key.contains(&column.name))
 }
 
-/// The statement that applies rows from `$1` up to `$2` and returns each row's number and fate.
+/// The statement that applies rows from `$1` up to `$2` and returns each row's number, its fate, and its id where that is kept.
 fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
     let table = PostgresTarget::quoted(&plan.to);
     let list =
@@ -175,12 +188,33 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
             .join(", ")
     };
     match plan.operation {
-        Operation::Insert => format!(
-            "with written as (insert into {table} ({names}) select {values} from {STAGE} s where {stretch} order by s.stevedore_row returning 1), \
-                  counted as (select count(*) from written) \
-             select s.stevedore_row, 'created' from {STAGE} s, counted \
-             where {stretch} and counted.count = (select count(*) from {STAGE} s where {stretch})"
-        ),
+        Operation::Insert => {
+            // Ids that the table did not take as they were given count as records that it did not take.
+            let kept = kept_id(plan).and_then(|id| columns.iter().find(|column| column.name == id));
+            let (returned, counted, id) = match kept {
+                None => (
+                    "1".to_owned(),
+                    "written".to_owned(),
+                    "null::text".to_owned(),
+                ),
+                Some(id) => (
+                    id.quoted(),
+                    format!(
+                        "written w join {STAGE} s on w.{} = {} where {stretch}",
+                        id.quoted(),
+                        id.value("s")
+                    ),
+                    format!("{}::text", id.value("s")),
+                ),
+            };
+            format!(
+                "with written as (insert into {table} ({names}) overriding system value \
+                     select {values} from {STAGE} s where {stretch} order by s.stevedore_row returning {returned}), \
+                      counted as (select count(*) from {counted}) \
+                 select s.stevedore_row, 'created', {id} from {STAGE} s, counted \
+                 where {stretch} and counted.count = (select count(*) from {STAGE} s where {stretch})"
+            )
+        }
         Operation::Upsert => {
             let key: Vec<String> = plan.key.iter().map(|name| quote::name(name)).collect();
             let key = key.join(", ");
@@ -191,7 +225,15 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
                     assignments(&|column| format!("excluded.{}", column.quoted()))
                 ),
             };
-            // With nothing to change, what is there stays, and is not returned.
+            // With nothing to change, what is there stays, and is not returned: its id is looked up.
+            let known = match kept_id(plan) {
+                Some(_) => format!(
+                    "coalesce(w.stevedore_id, (select {} from {table} t where {}))",
+                    id_of(plan, "t"),
+                    matched("t")
+                ),
+                None => "null::text".to_owned(),
+            };
             let unreturned = if changed.is_empty() {
                 "left join"
             } else {
@@ -199,8 +241,9 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
             };
             format!(
                 "with written as (insert into {table} as t ({names}) select {values} from {STAGE} s where {stretch} order by s.stevedore_row \
-                     on conflict ({key}) do {update} returning {returned}, (t.xmax = 0) as stevedore_created) \
-                 select s.stevedore_row, case when w.stevedore_created is null then 'unchanged' when w.stevedore_created then 'created' else 'updated' end \
+                     on conflict ({key}) do {update} returning {returned}, (t.xmax = 0) as stevedore_created, {id} as stevedore_id) \
+                 select s.stevedore_row, case when w.stevedore_created is null then 'unchanged' when w.stevedore_created then 'created' else 'updated' end, \
+                     {known} \
                  from {STAGE} s {unreturned} written w on {on} where {stretch}",
                 returned = plan
                     .key
@@ -208,16 +251,18 @@ fn statement(plan: &LoadPlan, columns: &[Column]) -> String {
                     .map(|name| format!("t.{}", quote::name(name)))
                     .collect::<Vec<_>>()
                     .join(", "),
+                id = id_of(plan, "t"),
                 on = matched("w"),
             )
         }
         Operation::Update => format!(
-            "update {table} t set {} from {STAGE} s where {stretch} and {} returning s.stevedore_row, 'updated'",
+            "update {table} t set {} from {STAGE} s where {stretch} and {} returning s.stevedore_row, 'updated', {}",
             assignments(&|column| column.value("s")),
             matched("t"),
+            id_of(plan, "t"),
         ),
         Operation::Delete | Operation::HardDelete => format!(
-            "delete from {table} t using {STAGE} s where {stretch} and {} returning s.stevedore_row, 'deleted'",
+            "delete from {table} t using {STAGE} s where {stretch} and {} returning s.stevedore_row, 'deleted', null::text",
             matched("t"),
         ),
     }

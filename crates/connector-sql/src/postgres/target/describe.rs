@@ -53,6 +53,13 @@ const KEYS: &str = "
     where i.indrelid = $1::text::regclass and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and i.indimmediate
     order by i.indisprimary desc, i.indexrelid";
 
+/// Columns whose values other tables refer to.
+const REFERRED_TO: &str = "
+    select distinct a.attname::text as column
+    from pg_catalog.pg_constraint c cross join unnest(c.confkey) k(attnum)
+    join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum
+    where c.contype = 'f' and c.confrelid = $1::text::regclass";
+
 impl PostgresTarget {
     pub(super) async fn describe_table(
         &self,
@@ -66,7 +73,7 @@ impl PostgresTarget {
             .fetch_all(&mut **transaction)
             .await
             .map_err(|error| self.failure(&error))?;
-        let fields = rows
+        let mut fields = rows
             .iter()
             .map(|row| self.field(&name, row))
             .collect::<Result<Vec<_>, _>>()?;
@@ -78,6 +85,17 @@ impl PostgresTarget {
         let mut keys: Vec<Vec<String>> = Vec::new();
         for row in &rows {
             keys.push(self.get(row, "columns")?);
+        }
+        let referred_to = sqlx::query_scalar::<_, String>(REFERRED_TO)
+            .bind(&regclass)
+            .fetch_all(&mut **transaction)
+            .await
+            .map_err(|error| self.failure(&error))?;
+        // Where nothing refers to the table, whatever identifies its rows may be what others mean to refer to.
+        if let (Some([id]), false) = (keys.first().map(Vec::as_slice), referred_to.is_empty()) {
+            for field in &mut fields {
+                field.finds_records = field.name == *id || referred_to.contains(&field.name);
+            }
         }
         Ok(TargetObject {
             name,
@@ -186,6 +204,7 @@ impl PostgresTarget {
             empty_is_null: false,
             range: None,
             values: self.get(row, "labels")?,
+            finds_records: true,
             case_sensitive: native.name != "citext",
             name,
         })

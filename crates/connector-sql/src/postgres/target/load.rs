@@ -7,7 +7,7 @@ use arrow::util::display::array_value_to_string;
 use connector::{Claim, Gate, LoadPlan, Loaded};
 use model::migration::Operation;
 use model::{Failure, Fate};
-use record::{Checksum, Outcome, Payload, Refusal, meta, record_json};
+use record::{Change, Checksum, Outcome, Payload, Refusal, meta, record_json};
 
 use super::apply::{Applied, Refused, kept_out, record_error};
 use super::claim::Claimed;
@@ -29,6 +29,10 @@ impl PostgresTarget {
         if let Claimed::Settled(loaded) = claimed {
             return Ok(*loaded);
         }
+        let mut payload = payload;
+        payload.records = self
+            .with_ids(&mut transaction, plan, payload.records)
+            .await?;
         let columns = columns(plan, &payload.records)?;
         let applied = self
             .write(&mut transaction, plan, &columns, &payload.records)
@@ -55,7 +59,10 @@ impl PostgresTarget {
         if batch.num_rows() == 0 {
             return Ok(Applied::default());
         }
-        let as_they_are = columns.iter().all(|column| column.cast.is_none());
+        // Straight in, a trigger that changes ids would not show, nor a parent that is missing.
+        let as_they_are = !plan.keeps_ids
+            && plan.missing.is_empty()
+            && columns.iter().all(|column| column.cast.is_none());
         if plan.operation == Operation::Insert
             && as_they_are
             && let Some(applied) = self.straight_in(transaction, plan, columns, batch).await?
@@ -102,7 +109,11 @@ impl PostgresTarget {
                     .filter(|row| !refused.contains_key(row))
                     .map(|row| (row, Fate::Created))
                     .collect();
-                Ok(Some(Applied { fates, refused }))
+                Ok(Some(Applied {
+                    fates,
+                    refused,
+                    ..Applied::default()
+                }))
             }
             Err(CopyError::Ours(failure)) => Err(failure),
             Err(CopyError::Database(error)) if record_error(&error).is_none() => {
@@ -189,15 +200,27 @@ fn outcome(plan: &LoadPlan, payload: Payload, mut applied: Applied) -> Result<Ou
         _ => None,
     };
     let mut outcome = Outcome::of_refused(payload.journey, payload.refusals, payload.changes);
+    let cleared = applied.cleared.into_iter().map(|cleared| {
+        let key = keys.value(cleared.row);
+        Change::new(key, cleared.name, "missing_parent", Some(&cleared.was))
+    });
+    outcome.changes.extend(cleared);
+    outcome.placeholders = applied.placeholders;
+    for made in &mut outcome.placeholders {
+        let row = made.child.parse().unwrap_or_default();
+        made.child = keys.value(row).to_owned();
+    }
     for row in 0..batch.num_rows() {
         let checksum = checksums
             .filter(|sums| sums.is_valid(row))
             .and_then(|sums| Checksum::from_bytes(sums.value(row)));
         let why = applied.refused.remove(&row);
         if let (None, Some(fate)) = (&why, applied.fates.get(&row)) {
-            let id = ids
+            let kept = applied.ids.remove(&row);
+            let given = ids
                 .filter(|ids| ids.is_valid(row))
                 .and_then(|ids| array_value_to_string(ids, row).ok());
+            let id = kept.or(given);
             outcome.ledger.push(keys.value(row), id, *fate, checksum);
             continue;
         }

@@ -7,8 +7,10 @@ mod column;
 mod describe;
 mod fence;
 mod held;
+mod ids;
 mod inspect;
 mod load;
+mod missing;
 mod prepare;
 mod stage;
 
@@ -64,6 +66,9 @@ pub(super) struct PostgresTarget {
     schema: Option<String>,
     pool: PgPool,
 }
+
+/// The cluster's own number, and the database's within it.
+const IDENTITY: &str = "select (select system_identifier from pg_control_system()) || '/' || oid from pg_database where datname = current_database()";
 
 type Transaction = sqlx::Transaction<'static, Postgres>;
 
@@ -127,6 +132,14 @@ impl Target for PostgresTarget {
 
     fn writing(&self) -> Writing<'_> {
         Writing::Transactions(self)
+    }
+
+    async fn identity(&self) -> Result<String, Failure> {
+        let mut transaction = self.begin().await?;
+        sqlx::query_scalar(IDENTITY)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(|error| self.failure(&error))
     }
 
     async fn count(&self, to: &str, scope: &CountScope) -> Result<u64, Failure> {

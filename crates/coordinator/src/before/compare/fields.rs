@@ -7,7 +7,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::DataType;
 use connector::{NewField, SourceObject, TargetField, TargetObject};
 use mapping::{Fit, Surveyed, SurveyedValues};
-use model::migration::Operation;
+use model::migration::{OWN_ID, Operation};
 use model::{Failure, Finding};
 use record::meta;
 
@@ -22,7 +22,8 @@ impl Comparison<'_> {
         first: Option<&RecordBatch>,
         compared: &mut ComparedObject,
     ) -> Result<(), Failure> {
-        for filled in filled {
+        // A record's own id is the target's to give.
+        for filled in filled.iter().filter(|filled| filled.name != OWN_ID) {
             let sample = match (filled.surveyed, first) {
                 (Some(surveyed), Some(first)) => Some(surveyed.values(first)?),
                 _ => None,
