@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures, FailuresQuery,
-    Halt, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
+    AutomationView, Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures,
+    FailuresQuery, Halt, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -82,6 +82,18 @@ impl Client {
     pub async fn changes(&self, run: &str, query: &FailuresQuery) -> Result<Changes, Failure> {
         let request = self.request(Method::GET, &format!("/api/runs/{run}/changes"));
         self.send(request.query(query)).await
+    }
+
+    /// What of its target's own automation a run has switched off; none if it switches nothing off.
+    pub async fn automation(&self, run: &str) -> Result<Option<AutomationView>, Failure> {
+        let path = format!("/api/runs/{run}/automation");
+        self.send(self.request(Method::GET, &path)).await
+    }
+
+    /// Asks to have it on again now.
+    pub async fn restore(&self, run: &str) -> Result<Option<AutomationView>, Failure> {
+        let path = format!("/api/runs/{run}/automation");
+        self.send(self.request(Method::POST, &path)).await
     }
 
     /// `verb` is `stop`, `pause`, `resume` or `retry`.

@@ -5,6 +5,8 @@ use model::{Books, DesiredState, ObjectState, RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::AutomationView;
+
 /// `POST /api/runs`, and `POST /api/check` for the same without starting anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +87,9 @@ pub struct RunView {
     pub over_limit: bool,
     pub objects: Vec<ObjectView>,
     pub reconciliation: Vec<ReconciliationView>,
+    /// None for a run that switches nothing of its target's own automation off.
+    #[serde(default)]
+    pub automation: Option<AutomationView>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

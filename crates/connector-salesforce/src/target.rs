@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use connector::{
-    CountScope, Intent, LoadPlan, MetadataFile, NewField, Pace, Target, TargetObject, Writing,
+    Automation, CountScope, Intent, LoadPlan, MetadataFile, NewField, Pace, Target, TargetObject,
+    Writing,
 };
 use model::migration::SalesforceSettings;
 use model::{Failure, Finding};
@@ -108,6 +109,10 @@ impl Target for SalesforceTarget {
 
     async fn inspect(&self, intents: &[Intent]) -> Vec<Finding> {
         inspect::inspect(self, intents).await
+    }
+
+    fn automation(&self) -> Option<&dyn Automation> {
+        Some(self)
     }
 
     fn metadata(&self, field: &NewField) -> Option<Result<MetadataFile, Failure>> {

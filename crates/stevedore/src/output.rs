@@ -5,6 +5,10 @@ use model::Failure;
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use automation::{automation, switched_off};
+
+mod automation;
+
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -79,6 +83,7 @@ pub(crate) fn summary(run: &RunView) -> serde_json::Value {
         "balanced": run.balanced,
         "objects": objects,
         "reconciliation": run.reconciliation,
+        "automation": run.automation,
     })
 }
 
@@ -134,6 +139,9 @@ pub(crate) fn describe(run: &RunView) -> String {
             "  {} {} {word}: expected {source}, found {target} ({})\n",
             check.object, check.check, check.scope
         );
+    }
+    if let Some(of_target) = &run.automation {
+        text += &automation(&summary.run, of_target);
     }
     text += if run.balanced {
         "  books balance\n"

@@ -144,6 +144,8 @@ impl Bed {
             "jobs",
             "job_chunks",
             "target_keys",
+            "automation",
+            "automation_items",
         ] {
             let sql = match self.is_postgres() {
                 true => format!("select row_to_json(t)::text as row from {table} t order by 1"),

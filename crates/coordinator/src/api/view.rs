@@ -52,6 +52,7 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
             .is_exceeded(total.refused(), total.extracted),
         objects,
         reconciliation: reconciliation(line, id).await?,
+        automation: super::automation::view(line, id).await?,
     })
 }
 
