@@ -2,6 +2,7 @@
 //! the source holds, row by row.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod automation;
 mod bad_chunks;
 mod bad_input;
 mod before_a_run;

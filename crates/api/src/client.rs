@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures, FailuresQuery,
-    Halt, Placeholders, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
+    AutomationView, Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures,
+    FailuresQuery, Halt, Placeholders, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -91,6 +91,18 @@ impl Client {
     ) -> Result<Placeholders, Failure> {
         let request = self.request(Method::GET, &format!("/api/runs/{run}/placeholders"));
         self.send(request.query(query)).await
+    }
+
+    /// What of its target's own automation a run has switched off; none if it switches nothing off.
+    pub async fn automation(&self, run: &str) -> Result<Option<AutomationView>, Failure> {
+        let path = format!("/api/runs/{run}/automation");
+        self.send(self.request(Method::GET, &path)).await
+    }
+
+    /// Asks to have it on again now.
+    pub async fn restore(&self, run: &str) -> Result<Option<AutomationView>, Failure> {
+        let path = format!("/api/runs/{run}/automation");
+        self.send(self.request(Method::POST, &path)).await
     }
 
     /// `verb` is `stop`, `pause`, `resume` or `retry`.

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod automation;
 mod before;
 mod client;
 mod error;
 mod types;
 
+pub use automation::{AutomationView, ByHand, SwitchedItem};
 pub use before::{
     CompareReport, ComparedColumn, ComparedObject, DoctorReport, Known, LengthDifference, LookedAt,
     Metadata, MissingField, NullDifference, PlanQuery, PlanReport, PlanTotals, PlannedJobs,

@@ -5,6 +5,8 @@ use model::{Books, DesiredState, ObjectState, RunKind, RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::AutomationView;
+
 /// `POST /api/runs`, and `POST /api/check` for the same without starting anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +94,9 @@ pub struct RunView {
     /// Of a run that is not over and writes by jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs: Option<JobsView>,
+    /// None for a run that switches nothing of its target's own automation off.
+    #[serde(default)]
+    pub automation: Option<AutomationView>,
 }
 
 /// Jobs of a run that are on their way, and how many its target gets at once.

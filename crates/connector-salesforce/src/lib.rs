@@ -2,6 +2,7 @@
 
 mod address;
 mod auth;
+mod automation;
 mod budget;
 mod client;
 mod columns;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{
-    CountScope, Held, Intent, LoadPlan, MetadataFile, NewField, Pace, Target, TargetObject, Writing,
+    Automation, CountScope, Held, Intent, LoadPlan, MetadataFile, NewField, Pace, Target,
+    TargetObject, Writing,
 };
 use model::migration::SalesforceSettings;
 use model::{Failure, Finding};
@@ -136,6 +137,10 @@ impl Target for SalesforceTarget {
 
     async fn inspect(&self, intents: &[Intent]) -> Vec<Finding> {
         inspect::inspect(self, intents).await
+    }
+
+    fn automation(&self) -> Option<&dyn Automation> {
+        Some(self)
     }
 
     fn metadata(&self, field: &NewField) -> Option<Result<MetadataFile, Failure>> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod automation;
 mod before;
 mod body;
 pub mod conformance;
@@ -9,6 +10,7 @@ mod source;
 mod target;
 mod transactions;
 
+pub use automation::{Acting, Automation, Switch, same_state};
 pub use before::{Intent, JobCalls, MetadataFile, NewField, Pace};
 pub use body::JobBody;
 pub use gate::{Gate, OpenGate};

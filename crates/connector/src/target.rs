@@ -7,7 +7,7 @@ use model::migration::Operation;
 use model::{Failure, Finding, RunId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Intent, Jobs, MetadataFile, NewField, Pace, Transactions};
+use crate::{Automation, Intent, Jobs, MetadataFile, NewField, Pace, Transactions};
 
 /// A system that is written. One value serves many tasks at once.
 #[async_trait]
@@ -68,6 +68,11 @@ pub trait Target: Send + Sync {
             }
         }
         findings
+    }
+
+    /// The switches of what it does by itself; none where nothing of that can be switched.
+    fn automation(&self) -> Option<&dyn Automation> {
+        None
     }
 
     /// A missing field as the system's own tools would create it; none where the system has no such form. Fails for a field that can't be made so.

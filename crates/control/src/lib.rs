@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod automation;
 mod changes;
 mod chunks;
 mod db;
@@ -33,6 +34,7 @@ use model::Secret;
 use crate::db::{Db, args};
 
 pub use audit::{AuditEntry, AuditRow, Audited, FailedAttempt, LedgerBlob};
+pub use automation::{AutomationItem, NewItem, OpenAutomation, RunAutomation};
 pub use changes::{ChangeGroup, Changes, NewChange, StoredChange};
 pub use chunks::{Chunk, ChunkCounts, ChunkKind};
 pub use dispatch::Dispatched;

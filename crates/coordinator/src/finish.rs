@@ -26,6 +26,7 @@ impl Reign {
             .await?;
         tracing::info!(run = %run.id, "reconciling");
         self.leader.news.notify_one();
+        self.leader.switches.notify_one();
         Ok(())
     }
 
@@ -46,7 +47,7 @@ impl Reign {
             all = false;
             self.ask(run, name).await?;
         }
-        if all {
+        if all && self.automation_is_settled(run).await? {
             self.finish(run, &results).await?;
         }
         Ok(())

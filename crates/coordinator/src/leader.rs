@@ -22,6 +22,8 @@ pub(crate) struct Leader {
     pub(crate) connections: Connections,
     /// Something was reported: the runs are worth a look.
     pub(crate) news: Notify,
+    /// A run needs its target's automation off, or on again.
+    pub(crate) switches: Notify,
 }
 
 /// A coordinator's time as the leader. What it remembers is only about when to look again; what it knows is stored.
@@ -39,6 +41,7 @@ impl Leader {
             line,
             connections,
             news: Notify::new(),
+            switches: Notify::new(),
         })
     }
 
@@ -70,6 +73,7 @@ impl Leader {
             () = self.line.ending.cancelled() => Ok(()),
             deposed = self.renew(term) => Err(deposed),
             deposed = self.reports(term) => Err(deposed),
+            deposed = self.mind_automation(term) => Err(deposed),
             deposed = reign.rule() => Err(deposed),
         };
         match ended {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod automation;
 mod before;
 mod dispatch;
 mod finish;

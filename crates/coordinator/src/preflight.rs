@@ -5,11 +5,15 @@ use std::path::Path;
 
 use api::StartRun;
 use chrono::Utc;
-use connector::{CountScope, LoadPlan, MissingParent, Source, SourceObject, Target, TargetObject};
+use connector::{
+    CountScope, Intent, LoadPlan, MissingParent, Source, SourceObject, Target, TargetObject,
+};
 use connectors::Connections;
 use mapping::{Mapper, Spec};
 use model::migration::{Lines, Migration, Object, Operation, phases};
 use model::{Failure, FailureKind, RunId};
+
+use crate::automation;
 
 /// A migration that can be run, each object as its systems describe it.
 pub(crate) struct Prepared {
@@ -80,6 +84,13 @@ pub(crate) async fn prepare(
             objects.push(prepared);
         }
     }
+    if migration.automation.asks() {
+        let checked = check_automation(target.as_ref(), &migration).await;
+        checked.map_err(|failure| {
+            let line = lines.line("automation");
+            failure.file(&request.file_name).line(line)
+        })?;
+    }
     Ok(Prepared { migration, objects })
 }
 
@@ -94,6 +105,20 @@ pub(crate) async fn make_room(
         made.map_err(|failure| failure.object(&object.name))?;
     }
     Ok(())
+}
+
+/// That the target has switches, and what the file names. All of the file's objects count, whichever of them are moved.
+async fn check_automation(target: &dyn Target, migration: &Migration) -> Result<(), Failure> {
+    let intents = migration.objects.iter().map(|object| Intent {
+        object: object.name.clone(),
+        to: object.to.clone(),
+        operation: object.operation,
+        key: object.external_id.clone(),
+        fields: Vec::new(),
+        records: None,
+    });
+    let intents: Vec<_> = intents.collect();
+    automation::refuse_unknown_names(target, migration, &intents).await
 }
 
 pub(crate) fn read(request: &StartRun) -> Result<Migration, Failure> {

@@ -43,6 +43,7 @@ impl Reign {
             .set_status(self.term, &run.id, from, to, reason.as_deref())
             .await?;
         tracing::info!(run = %run.id, reason, "{}", to.as_str());
+        self.leader.switches.notify_one();
         Ok(())
     }
 
@@ -50,6 +51,7 @@ impl Reign {
         let control = &self.leader.line.control;
         // Messages of before were dropped, or will be: their attempts are outdated from here on.
         control.give_back_all(self.term, &run.id).await?;
+        control.recheck_automation(self.term, &run.id).await?;
         control
             .set_status(self.term, &run.id, run.status, RunStatus::Running, None)
             .await?;
@@ -70,6 +72,9 @@ impl Reign {
         let Some(phase) = phase else {
             return self.begin_reconciling(run).await;
         };
+        if !self.automation_is_off(run).await? {
+            return Ok(());
+        }
         let mut moving = Vec::new();
         for object in objects.iter().filter(|object| object.phase == phase) {
             let counts = counts.get(&object.name).cloned().unwrap_or_default();

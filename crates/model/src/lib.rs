@@ -19,5 +19,5 @@ pub use message::{
     ChunkCommand, ControlAction, ControlMessage, Envelope, Kind, ReconcileCommand, Report,
     WIRE_VERSION,
 };
-pub use run::{DesiredState, ObjectState, RunKind, RunStatus};
+pub use run::{AutomationState, DesiredState, ObjectState, RunKind, RunStatus, SwitchState};
 pub use secret::Secret;

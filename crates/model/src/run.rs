@@ -131,6 +131,63 @@ words!(ObjectState {
     Moved => "moved",
 });
 
+/// Where a run is with what its target does by itself, of which it has something switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutomationState {
+    /// Is to be switched off; what that is has to be looked up.
+    Wanted,
+    /// What it is is stored, and is being switched off.
+    Planned,
+    /// Switched off, and seen to be.
+    Off,
+    /// Is being switched on again.
+    Restoring,
+    /// Nothing that this run has to see to is off.
+    On,
+}
+
+words!(AutomationState {
+    Wanted => "wanted",
+    Planned => "planned",
+    Off => "off",
+    Restoring => "restoring",
+    On => "on",
+});
+
+/// Where one item of it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchState {
+    /// Nothing is known to be sent.
+    Planned,
+    Off,
+    /// The last try was refused.
+    Failed,
+    /// As it was before the run.
+    OnAgain,
+    /// Somebody else has changed it since.
+    Left,
+    /// Another run needs it off, and switches it on.
+    HandedOn,
+}
+
+words!(SwitchState {
+    Planned => "planned",
+    Off => "off",
+    Failed => "failed",
+    OnAgain => "on_again",
+    Left => "left",
+    HandedOn => "handed_on",
+});
+
+impl SwitchState {
+    /// The run has to see to it that it is on again.
+    pub fn is_owed(self) -> bool {
+        matches!(self, Self::Planned | Self::Off | Self::Failed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,8 @@ pub(crate) enum Verb {
     Retry(FollowArgs),
     /// Lists what was rejected or failed, or which values were changed.
     Failures(FailuresArgs),
+    /// Lists what a run has switched off of what its target does by itself, or has it on again now.
+    Automation(AutomationArgs),
     /// Reads a migration file against its systems; moves nothing.
     Check(CheckArgs),
     /// Says what a run would do and cost; moves nothing.
@@ -157,6 +159,14 @@ pub(crate) struct FailuresArgs {
     /// Writes every failed record, with its data, as CSV; with --changed, every changed value; with --placeholders, every placeholder.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AutomationArgs {
+    pub(crate) run: String,
+    /// Switches it on again now, and waits for that: for a run that is paused, or whose target could not be reached at its end.
+    #[arg(long)]
+    pub(crate) restore: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,10 @@ use model::{Books, Failure, RunKind};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+pub(crate) use automation::{automation, switched_off};
+
+mod automation;
+
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -73,6 +77,7 @@ pub(crate) fn summary(run: &RunView) -> Value {
         "balanced": run.balanced,
         "objects": objects,
         "reconciliation": run.reconciliation,
+        "automation": run.automation,
     })
 }
 
@@ -151,6 +156,9 @@ pub(crate) fn describe(run: &RunView) -> String {
             "  {} {} {word}: expected {source}, found {target} ({})\n",
             check.object, check.check, check.scope
         );
+    }
+    if let Some(of_target) = &run.automation {
+        text += &automation(&summary.run, of_target);
     }
     text += if run.balanced {
         "  books balance\n"

@@ -49,6 +49,11 @@ impl Progress {
         }
     }
 
+    /// Lines for people, above the bars.
+    pub(crate) fn say(&self, text: &str) {
+        self.bars.suspend(|| eprint!("{text}"));
+    }
+
     pub(crate) fn end(&self) {
         for bar in self.by_object.values() {
             bar.abandon();

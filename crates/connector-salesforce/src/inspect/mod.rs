@@ -1,6 +1,6 @@
 //! What stands in the way of a load, or acts on what is loaded, as the org tells it. Reads only; what the org does not tell is a finding too.
 
-mod automation;
+pub(crate) mod automation;
 mod limits;
 mod object;
 
@@ -8,6 +8,7 @@ use connector::Intent;
 use model::Finding;
 use serde_json::Value;
 
+use crate::automation::listing::Listing;
 use crate::client::{Call, Client};
 use crate::errors::CallError;
 use crate::target::SalesforceTarget;
@@ -25,7 +26,7 @@ pub(crate) async fn inspect(target: &SalesforceTarget, intents: &[Intent]) -> Ve
     let mut findings = vec![organization(client).await];
     findings.extend(limits::inspect(client, intents).await);
     let mut seen: Vec<String> = Vec::new();
-    let mut automation = automation::Automation::default();
+    let mut listing = Listing::default();
     for intent in intents {
         let place = |finding: Finding| finding.object(&intent.object);
         match target.described(&intent.to).await {
@@ -41,7 +42,8 @@ pub(crate) async fn inspect(target: &SalesforceTarget, intents: &[Intent]) -> Ve
                         .filter(|other| other.to.eq_ignore_ascii_case(name))
                         .map(|other| other.operation)
                         .collect();
-                    let acts = automation.inspect(client, &described, &operations).await;
+                    let acts =
+                        automation::inspect(&mut listing, client, &described, &operations).await;
                     findings.extend(acts.into_iter().map(place));
                 }
             }
@@ -74,7 +76,11 @@ async fn organization(client: &Client) -> Finding {
 }
 
 /// All rows of a query; `door` is `query` or `tooling/query`.
-async fn rows(client: &Client, door: &[&str], soql: &str) -> Result<Vec<Value>, CallError> {
+pub(crate) async fn rows(
+    client: &Client,
+    door: &[&str],
+    soql: &str,
+) -> Result<Vec<Value>, CallError> {
     let mut page: Value = client.json(Call::get(door).query("q", soql)).await?;
     let mut rows = Vec::new();
     for _ in 0..PAGES {
@@ -94,7 +100,7 @@ async fn rows(client: &Client, door: &[&str], soql: &str) -> Result<Vec<Value>, 
 }
 
 /// A field of a row, or of a parent of it, `EntityDefinition.QualifiedApiName`; empty where it is null.
-fn text<'a>(row: &'a Value, path: &str) -> &'a str {
+pub(crate) fn text<'a>(row: &'a Value, path: &str) -> &'a str {
     let found = path.split('.').try_fold(row, |value, name| value.get(name));
     found.and_then(Value::as_str).unwrap_or_default()
 }

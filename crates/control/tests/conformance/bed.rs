@@ -145,6 +145,8 @@ impl Bed {
             "job_chunks",
             "target_keys",
             "read_keys",
+            "automation",
+            "automation_items",
         ] {
             let sql = match self.is_postgres() {
                 true => format!("select row_to_json(t)::text as row from {table} t order by 1"),

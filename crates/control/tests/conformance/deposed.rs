@@ -1,7 +1,10 @@
 //! A leader that froze and woke: each of its writes is refused and changes nothing.
 
 use control::{Error, RetryChunk, Verdict};
-use model::{Attempt, ChunkNumber, Failure, Fate, ObjectState, RunStatus, Slice};
+use model::{
+    Attempt, AutomationState, ChunkNumber, Failure, Fate, ObjectState, RunStatus, Slice,
+    SwitchState,
+};
 use serde_json::json;
 
 use crate::bed::{Bed, on_both};
@@ -70,6 +73,13 @@ async fn every_write_of_a_deposed_leader_is_refused(bed: &Bed) {
         control.fold_keys(late, &keyed.run, "a"),
         control.take_up_retry(late, run, std::slice::from_ref(&retry)),
         control.forget_reconciliations(late, run),
+        control.want_automation_off(late, run),
+        control.recheck_automation(late, run),
+        control.plan_automation(late, run, "org", &[], &json!([])),
+        control.set_automation(late, run, AutomationState::Wanted, AutomationState::On),
+        control.set_automation_item(late, run, "1", SwitchState::Off, None),
+        control.automation_failed(late, run, &failure, NOW),
+        control.give_automation_up(late, run, &failure, "x"),
     );
 
     // The same calls are heard from the leader: it is the term that refused them.

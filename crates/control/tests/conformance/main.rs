@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod audit;
+mod automation;
 mod bed;
 mod changes;
 mod deposed;

@@ -1,6 +1,7 @@
 //! Every statement that docs/monitoring.md shows works on the engine it is shown for, and finds something.
 
-use control::{Failures, JobChunk, NewChange, NewJob, Verdict};
+use control::{Failures, JobChunk, NewChange, NewItem, NewJob, Verdict};
+use model::migration::AutomationKind;
 use model::{Attempt, ChunkNumber, DesiredState, Failure, Fate};
 
 use crate::bed::{Bed, on_both};
@@ -60,6 +61,20 @@ async fn populated(bed: &Bed) -> Fixture {
     }];
     changed.placeholders = vec![placeholder("x", Some("1"))];
     control.audit(&changed, &[], None).await.unwrap();
+    control.want_automation_off(f.term, &f.run).await.unwrap();
+    let rule = NewItem {
+        id: "03d".to_owned(),
+        kind: AutomationKind::ValidationRules,
+        name: "Account.Must_Have_Name".to_owned(),
+        object: "Account".to_owned(),
+        was: serde_json::json!({"active": true}),
+        off: serde_json::json!({"active": false}),
+    };
+    let none = serde_json::json!([]);
+    control
+        .plan_automation(f.term, &f.run, "org", &[rule], &none)
+        .await
+        .unwrap();
     f.finish(bed, 1, books(90, 0, 0), &[], &[]).await;
     f.finish(
         bed,

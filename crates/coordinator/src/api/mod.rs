@@ -1,6 +1,7 @@
 //! The HTTP API. It reads what is stored and writes wishes; the leader, wherever it is, fulfils them.
 
 mod answer;
+mod automation;
 mod before;
 mod changes;
 mod door;
@@ -76,6 +77,10 @@ fn routes(office: Office, door: Door) -> Router {
         .route("/api/runs/{run}/failures", get(failures::list))
         .route("/api/runs/{run}/changes", get(changes::list))
         .route("/api/runs/{run}/placeholders", get(placeholders::list))
+        .route(
+            "/api/runs/{run}/automation",
+            get(automation::one).post(automation::restore),
+        )
         .route("/api/runs/{run}/{verb}", post(runs::command))
         .layer(middleware::from_fn_with_state(door, door::check))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -69,6 +69,7 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
         objects,
         reconciliation: reconciliation(line, id).await?,
         jobs,
+        automation: super::automation::view(line, id).await?,
     })
 }
 

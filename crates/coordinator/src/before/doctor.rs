@@ -8,7 +8,7 @@ use model::migration::{Migration, OWN_ID, Object, SHARED};
 use model::{Failure, Finding};
 
 use super::{disk, rows};
-use crate::preflight;
+use crate::{automation, preflight};
 
 /// Records that are read to see whether reading works.
 const TRIED: u64 = 10;
@@ -42,7 +42,13 @@ pub(crate) async fn doctor(
     }
     let target = &migration.target;
     match connections.target(&migration).await {
-        Ok(open) => findings.extend(look_at_target(open.as_ref(), target, &intents).await),
+        Ok(open) => {
+            findings.extend(look_at_target(open.as_ref(), target, &intents).await);
+            if migration.automation.asks() {
+                let found = look_at_switches(open.as_ref(), &migration, &intents).await;
+                findings.push(found.unwrap_or_else(Finding::from).connection(target));
+            }
+        }
         Err(failure) => findings.push(Finding::from(failure).connection(target)),
     }
     Ok(DoctorReport::new(migration.migration, findings))
@@ -59,6 +65,29 @@ async fn look_at_target(target: &dyn Target, name: &str, intents: &[Intent]) -> 
         findings.extend(disk::inspect());
     }
     findings
+}
+
+/// What a run would switch off.
+async fn look_at_switches(
+    target: &dyn Target,
+    migration: &Migration,
+    intents: &[Intent],
+) -> Result<Finding, Failure> {
+    let acting = automation::switches(target, migration)?
+        .acting(intents)
+        .await?;
+    let chosen = automation::chosen(&migration.automation, acting);
+    let items = chosen.items.iter().filter(|(acting, _)| acting.active);
+    let names: Vec<_> = items.map(|(acting, _)| acting.name.as_str()).collect();
+    let what = if names.is_empty() {
+        "nothing that the file wants switched off is active".to_owned()
+    } else {
+        format!(
+            "a run switches off, and on again at its end: {}",
+            names.join(", ")
+        )
+    };
+    Ok(Finding::ok("switched_off", what))
 }
 
 /// Reads a few records of an object, and notes how many there are.

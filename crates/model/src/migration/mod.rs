@@ -1,6 +1,7 @@
 //! The migration file: one YAML document that says what is moved from where to where, and how.
 //! `Migration::parse` is the only door; what comes out of it is consistent in itself.
 
+mod automation;
 mod connection;
 mod environment;
 mod field;
@@ -23,6 +24,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use automation::{Automation, AutomationKind};
 pub use connection::{Connection, CsvSettings, SalesforceSettings, SqlSettings};
 pub use environment::resolve;
 pub use field::{
@@ -61,6 +63,9 @@ pub struct Migration {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub phases: IndexMap<String, Vec<String>>,
+    /// What the target does by itself and must not do while a run writes.
+    #[serde(default, skip_serializing_if = "Automation::is_default")]
+    pub automation: Automation,
     #[serde(default)]
     pub limits: Limits,
 }

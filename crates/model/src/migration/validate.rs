@@ -11,6 +11,7 @@ type Checked = Result<(), (Failure, String)>;
 pub(super) fn validate(migration: &Migration) -> Checked {
     name(&migration.migration).map_err(|failure| (failure, "migration".to_owned()))?;
     connections(migration)?;
+    migration.automation.check()?;
     let mut seen = HashSet::new();
     for (index, object) in migration.objects.iter().enumerate() {
         let path = format!("objects.{index}");

@@ -23,8 +23,19 @@ pub(crate) async fn halt(
         ..follow::by(args.reason)
     };
     let view = reached.client.command(&args.run, verb, &halt).await?;
+    let switched = view
+        .automation
+        .as_ref()
+        .filter(|automation| automation.owed() > 0);
     output.print(&output::summary(&view), || {
-        format!("run {run}: {verb} accepted; no write starts from now on\n  stevedore resume {run}   goes on with it\n", run = args.run)
+        let run = &args.run;
+        let mut text = format!("run {run}: {verb} accepted; no write starts from now on\n  stevedore resume {run}   goes on with it\n");
+        if switched.is_some() {
+            // Nobody works in this folder: what was switched off stays so until somebody does.
+            let way = if reached.serving.is_some() { " --restore" } else { "" };
+            text += &format!("  stevedore automation {run}{way}   what it switched off in the target, and having it on again\n");
+        }
+        text
     });
     Ok(exit::DONE)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::{Halt, RunView};
-use model::{Failure, RunStatus};
+use model::{AutomationState, Failure, RunStatus};
 use tokio::time::Instant;
 
 use crate::embedded::Reached;
@@ -70,11 +70,18 @@ async fn follow(reached: &Reached, run: &str) -> Result<RunView, Failure> {
     let mut answered = Instant::now();
     // What was asked for may take the coordinator a moment to begin: a run at rest is only believed at the second look.
     let mut at_rest = 0;
+    let mut told = false;
     loop {
         match reached.client.run(run).await {
             Ok(view) => {
                 answered = Instant::now();
                 progress.show(&view);
+                if let Some(automation) = view.automation.as_ref().filter(|_| !told)
+                    && automation.state == AutomationState::Off
+                {
+                    told = true;
+                    progress.say(&output::switched_off(automation));
+                }
                 at_rest = if rests(&view) { at_rest + 1 } else { 0 };
                 if at_rest > 1 {
                     progress.end();
@@ -92,7 +99,15 @@ async fn follow(reached: &Reached, run: &str) -> Result<RunView, Failure> {
 /// Nothing more happens unless somebody asks.
 fn rests(run: &RunView) -> bool {
     let wanted = run.summary.desired_state.may_write();
-    match run.summary.status {
+    let status = run.summary.status;
+    if run
+        .automation
+        .as_ref()
+        .is_some_and(|automation| !automation.rests(status))
+    {
+        return false;
+    }
+    match status {
         RunStatus::Completed | RunStatus::Failed | RunStatus::Mismatched => true,
         RunStatus::Paused | RunStatus::Stopped => !wanted,
         RunStatus::Pending | RunStatus::Running | RunStatus::Reconciling => false,

@@ -1,5 +1,6 @@
 //! The verbs, one file each. All but `import`, `serve` and `rehearse` speak to a coordinator by its API.
 
+mod automation;
 mod changes;
 mod check;
 mod compare;
@@ -40,6 +41,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Resume(args) => control::go_on(&desk, output, "resume", args).await,
         Verb::Retry(args) => control::go_on(&desk, output, "retry", args).await,
         Verb::Failures(args) => failures::failures(&desk, output, args).await,
+        Verb::Automation(args) => automation::automation(&desk, output, args).await,
         Verb::Check(args) => check::check(&desk, output, args).await,
         Verb::Doctor(args) => doctor::doctor(&desk, output, args).await,
         Verb::Compare(args) => compare::compare(&desk, output, args).await,
