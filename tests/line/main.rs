@@ -12,6 +12,7 @@ mod duplicates;
 mod embedded;
 mod files;
 mod graph;
+mod init;
 mod job_steps;
 mod retrying;
 mod salesforce;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::Failure;
 
-use crate::{JobBody, JobCalls, LoadPlan};
+use crate::{Calls, JobBody, LoadPlan};
 
 /// The calls of a bulk job, each on its own, so that any loader can go on where another stopped. The loader stores the job before `upload`.
 #[async_trait]
@@ -55,7 +55,7 @@ pub trait Jobs: Send + Sync {
     ) -> Result<(), Failure>;
 
     /// The calls that so many jobs take from opening to results when nothing goes wrong, each under way for so many seconds. For plans; sends nothing.
-    fn calls(&self, jobs: u64, seconds_each: f64) -> JobCalls;
+    fn calls(&self, jobs: u64, seconds_each: f64) -> Calls;
 }
 
 /// Where a job is.

@@ -7,6 +7,7 @@ mod field;
 mod lines;
 mod object;
 mod on_invalid;
+mod page;
 mod phases;
 mod policy;
 mod rule;
@@ -29,6 +30,7 @@ pub use field::{
 pub use lines::Lines;
 pub use object::{From, Object, Operation};
 pub use on_invalid::OnInvalid;
+pub use page::{Entry, FieldLine, Page, scalar};
 pub use phases::{Phase, phases};
 pub use policy::{Limits, OnDuplicateKey, OnMissingParent, Reconcile, Threshold};
 pub use rule::{Rule, Unfulfilled};
