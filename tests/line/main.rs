@@ -17,6 +17,7 @@ mod embedded;
 mod files;
 mod graph;
 mod id_maps;
+mod init;
 mod job_steps;
 mod missing_parents;
 mod placeholders;

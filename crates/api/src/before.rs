@@ -51,6 +51,9 @@ pub struct PlannedObject {
     /// None for a target without bulk jobs.
     #[serde(default)]
     pub jobs: Option<PlannedJobs>,
+    /// API calls of reading it, by what they do: `describe`, `count`, `id_range`, `create`, `polls`, `pages`. Empty where calls are not counted.
+    #[serde(default)]
+    pub read_calls: BTreeMap<String, u64>,
     /// Expected, all of it from the first record read to the last written.
     pub seconds: f64,
     pub records_per_second: f64,
@@ -61,8 +64,66 @@ pub struct PlannedObject {
     pub lookups: Vec<PlannedLookup>,
     /// All keys are read first, to find duplicates.
     pub key_pass: bool,
+    /// What would become of the records that were looked at; none where none could be.
+    #[serde(default)]
+    pub looked_through: Option<LookedThrough>,
     /// What can't be undone later.
     pub lasting: Vec<String>,
+}
+
+/// What a run would make of the first records. Duplicates are not looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedThrough {
+    pub records: u64,
+    /// Records that would be rejected or skipped, by the first reason that is found for each.
+    pub refused: Vec<PlannedRefusal>,
+    /// Values that would be moved as others, as the file's `on_invalid` says.
+    pub changed: Vec<PlannedChange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRefusal {
+    /// `rejected` or `skipped`.
+    pub fate: String,
+    pub code: String,
+    #[serde(default)]
+    pub field: Option<String>,
+    pub records: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedChange {
+    pub field: String,
+    pub becomes: Becomes,
+    /// Why the target would have refused them.
+    pub code: String,
+    pub values: u64,
+}
+
+/// What becomes of a value that the target would refuse, by the `on_invalid` of its field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Becomes {
+    /// Its record is rejected.
+    #[default]
+    Rejected,
+    /// It is cut to what fits.
+    Cut,
+    /// It becomes null.
+    Nulled,
+    /// The file's default takes its place.
+    Replaced,
+}
+
+impl Becomes {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Cut => "cut",
+            Self::Nulled => "nulled",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 /// How a number came about.
@@ -101,7 +162,11 @@ pub struct PlanTotals {
     pub records: u64,
     pub chunks: u64,
     pub jobs: u64,
+    /// API calls of writing.
     pub calls: u64,
+    /// API calls of reading.
+    #[serde(default)]
+    pub read_calls: u64,
     /// When objects are moved one after another.
     pub seconds: f64,
 }
@@ -194,8 +259,11 @@ pub struct TypeDifference {
     pub target: String,
     /// No value fits: the file must convert it.
     pub never: bool,
-    /// Values looked at that do not fit; they would be rejected.
+    /// Values looked at that do not fit.
     pub lost: u64,
+    /// What becomes of those.
+    #[serde(default)]
+    pub becomes: Becomes,
     #[serde(default)]
     pub hint: Option<String>,
 }
@@ -213,6 +281,9 @@ pub struct LengthDifference {
     pub longest: Option<u64>,
     /// Values looked at that are too long.
     pub too_long: u64,
+    /// What becomes of those.
+    #[serde(default)]
+    pub becomes: Becomes,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,6 +295,9 @@ pub struct ValueGap {
     pub by: String,
     /// Records looked at that have one of them.
     pub records: u64,
+    /// What becomes of those.
+    #[serde(default)]
+    pub becomes: Becomes,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +305,9 @@ pub struct NullDifference {
     pub field: String,
     /// Values looked at that are null.
     pub nulls: u64,
+    /// What becomes of those.
+    #[serde(default)]
+    pub becomes: Becomes,
 }
 
 /// `POST /api/doctor`.

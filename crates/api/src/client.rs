@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    AutomationView, Changes, CheckReport, CompareReport, DoctorReport, ErrorEnvelope, Failures,
-    FailuresQuery, Halt, Placeholders, PlanQuery, PlanReport, RunList, RunView, StartRun, Started,
+    AutomationView, Changes, CheckReport, CompareReport, DoctorReport, Draft, Drafted,
+    ErrorEnvelope, Failures, FailuresQuery, Halt, Placeholders, PlanQuery, PlanReport, RunList,
+    RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -63,6 +64,10 @@ impl Client {
 
     pub async fn doctor(&self, run: &StartRun) -> Result<DoctorReport, Failure> {
         self.post("/api/doctor", run).await
+    }
+
+    pub async fn init(&self, draft: &Draft) -> Result<Drafted, Failure> {
+        self.post("/api/init", draft).await
     }
 
     pub async fn runs(&self) -> Result<RunList, Failure> {

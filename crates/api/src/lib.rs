@@ -4,16 +4,19 @@ mod automation;
 mod before;
 mod client;
 mod error;
+mod init;
 mod types;
 
 pub use automation::{AutomationView, ByHand, SwitchedItem};
 pub use before::{
-    CompareReport, ComparedColumn, ComparedObject, DoctorReport, Known, LengthDifference, LookedAt,
-    Metadata, MissingField, NullDifference, PlanQuery, PlanReport, PlanTotals, PlannedJobs,
-    PlannedLookup, PlannedObject, PlannedPhase, TypeDifference, UnfilledField, ValueGap,
+    Becomes, CompareReport, ComparedColumn, ComparedObject, DoctorReport, Known, LengthDifference,
+    LookedAt, LookedThrough, Metadata, MissingField, NullDifference, PlanQuery, PlanReport,
+    PlanTotals, PlannedChange, PlannedJobs, PlannedLookup, PlannedObject, PlannedPhase,
+    PlannedRefusal, TypeDifference, UnfilledField, ValueGap,
 };
 pub use client::Client;
 pub use error::{ErrorBody, ErrorEnvelope};
+pub use init::{Draft, Drafted, DraftedObject};
 pub use types::{
     ChangeGroup, ChangedValue, Changes, CheckReport, CheckedObject, FailedRecord, FailureGroup,
     Failures, FailuresQuery, Halt, JobsView, LoweredView, ObjectView, PlaceholderGroup,

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
-use connector::{Read, Sizing, Source, SourceObject, Split};
+use connector::{Catalogue, Read, Sizing, Source, SourceObject, Split};
 use csv::ByteRecord;
 use model::migration::{CsvSettings, From, Object};
 use model::{Failure, Slice};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::catalogue;
 use crate::files::{self, FileFacts};
 use crate::header;
 use crate::parse::Parsed;
@@ -120,6 +121,11 @@ impl Source for CsvSource {
     ) -> Result<Option<RecordBatch>, Failure> {
         let (source, object) = (self.clone(), object.clone());
         aside(move || source.first(&object, most)).await
+    }
+
+    async fn catalogue(&self, only: &[String]) -> Result<Catalogue, Failure> {
+        let (source, only) = (self.clone(), only.to_vec());
+        aside(move || catalogue::catalogue(&source.folder, source.delimiter, &only)).await
     }
 }
 

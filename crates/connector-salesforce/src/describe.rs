@@ -98,9 +98,53 @@ struct Global {
     sobjects: Vec<GlobalEntry>,
 }
 
+/// An object as the list of all of them has it.
 #[derive(Deserialize)]
-struct GlobalEntry {
-    name: String,
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GlobalEntry {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) createable: bool,
+    #[serde(default)]
+    pub(crate) queryable: bool,
+    #[serde(default)]
+    pub(crate) custom: bool,
+    /// People have pages for its records.
+    #[serde(default)]
+    pub(crate) layoutable: bool,
+    #[serde(default)]
+    pub(crate) deprecated_and_hidden: bool,
+}
+
+/// Who uses the org and how it is set up, which another org has its own of.
+const SETUP: &[&str] = &[
+    "Group",
+    "GroupMember",
+    "Organization",
+    "PermissionSet",
+    "PermissionSetAssignment",
+    "Profile",
+    "QueueSobject",
+    "RecordType",
+    "User",
+    "UserRole",
+];
+
+impl GlobalEntry {
+    /// Whether its records are a company's own, and can be written.
+    pub(crate) fn is_business(&self) -> bool {
+        self.createable
+            && self.queryable
+            && !self.deprecated_and_hidden
+            && (self.custom || self.layoutable)
+            && !SETUP.contains(&self.name.as_str())
+    }
+}
+
+/// All objects that the user may see.
+pub(crate) async fn global(client: &Client) -> Result<Vec<GlobalEntry>, Failure> {
+    let global: Global = client.json(Call::get(&["sobjects"])).await?;
+    Ok(global.sobjects)
 }
 
 /// Looks an object up.
@@ -113,8 +157,8 @@ pub(crate) async fn describe(client: &Client, to: &str) -> Result<Arc<Described>
             Err(error) => return Err(error.into()),
         }
     }
-    let global: Global = client.json(Call::get(&["sobjects"])).await?;
-    let near = near(to, global.sobjects.iter().map(|entry| entry.name.as_str()));
+    let all = global(client).await?;
+    let near = near(to, all.iter().map(|entry| entry.name.as_str()));
     Err(Failure::usage(
         "unknown_object",
         format!("the org has no object `{to}`, or the user may not see it"),

@@ -1,6 +1,6 @@
 //! What a load costs an org, by rule of thumb, and what of it stays whatever is done later. Nothing here asks the org.
 
-use connector::{JobCalls, LoadPlan, Pace};
+use connector::{Calls, LoadPlan, Pace};
 use model::migration::Operation;
 
 /// The longest pause between two looks at a job.
@@ -17,7 +17,7 @@ pub(crate) fn pace() -> Pace {
     }
 }
 
-pub(crate) fn calls(jobs: u64, seconds_each: f64) -> JobCalls {
+pub(crate) fn calls(jobs: u64, seconds_each: f64) -> Calls {
     let looks = LOOKS + (seconds_each.max(0.0) / SECONDS_BETWEEN_LOOKS).ceil() as u64;
     let each = [
         ("create", 1),
@@ -27,7 +27,7 @@ pub(crate) fn calls(jobs: u64, seconds_each: f64) -> JobCalls {
         ("polls", looks),
         ("results", 3),
     ];
-    JobCalls(
+    Calls(
         each.into_iter()
             .map(|(kind, calls)| (kind.to_owned(), calls * jobs))
             .collect(),

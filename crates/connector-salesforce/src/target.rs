@@ -15,7 +15,7 @@ use model::{Failure, Finding};
 use serde::Deserialize;
 
 use crate::client::{Call, Client};
-use crate::describe::{Described, describe};
+use crate::describe::{Described, describe, global};
 use crate::jobs::SalesforceJobs;
 use crate::{estimate, held, inspect, metadata, prepare, soql};
 
@@ -127,6 +127,13 @@ impl Target for SalesforceTarget {
         let counted: Counted = self.client.json(call).await?;
         Ok(counted.total_size)
     }
+
+    async fn catalogue(&self) -> Result<Vec<String>, Failure> {
+        let all = global(&self.client).await?;
+        let business = all.into_iter().filter(|entry| entry.is_business());
+        Ok(business.map(|entry| entry.name).collect())
+    }
+
     fn pace(&self) -> Pace {
         estimate::pace()
     }

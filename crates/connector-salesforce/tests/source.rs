@@ -306,3 +306,117 @@ async fn what_can_not_be_read_is_refused_with_the_way_out() {
         assert!(failure.hint.is_some(), "{failure}");
     }
 }
+
+#[tokio::test]
+async fn the_first_records_come_without_a_job() {
+    let bed = support::bed().await;
+    load(&bed, 30).await;
+    let source = source(&bed).await;
+    for (from, expected) in [
+        ("{ table: Account }", 20),
+        (
+            "{ query: \"SELECT Id, Name, Parent.Name, Owner.Username FROM Account WHERE Name LIKE 'Name%'\" }",
+            20,
+        ),
+        (
+            "{ query: \"SELECT Id, Name FROM Account WHERE Name = 'nobody'\" }",
+            0,
+        ),
+    ] {
+        let found = source.describe(&object(from)).await.unwrap();
+        let before = bed.org.api_calls();
+        let first = source.first(&found, 20).await.unwrap().expect("a look");
+        assert_eq!(bed.org.api_calls() - before, 1, "{from}");
+        assert_eq!(
+            (first.num_rows(), first.schema()),
+            (expected, found.schema.clone()),
+            "{from}"
+        );
+        // As the line itself reads them.
+        let split = source
+            .split(
+                &found,
+                None,
+                Sizing {
+                    records: 1_000,
+                    bytes: 1 << 20,
+                    slices: 9,
+                },
+            )
+            .await
+            .unwrap();
+        let Read::Whole { records, .. } = source
+            .read(&found, &split.slices[0], usize::MAX)
+            .await
+            .unwrap()
+        else {
+            panic!("a small slice")
+        };
+        let rows = |batch: &RecordBatch| -> Vec<String> {
+            let of = |row| {
+                batch
+                    .columns()
+                    .iter()
+                    .map(|column| array_value_to_string(column, row).unwrap())
+                    .collect::<Vec<_>>()
+                    .join("|")
+            };
+            (0..batch.num_rows()).map(of).collect()
+        };
+        let all = rows(&records);
+        assert!(rows(&first).iter().all(|row| all.contains(row)), "{from}");
+    }
+}
+
+#[tokio::test]
+async fn an_org_tells_its_objects_with_records_and_their_lookups() {
+    let bed = support::bed().await;
+    load(&bed, 3).await;
+    let source = source(&bed).await;
+    let all = source.catalogue(&[]).await.unwrap();
+    let names: Vec<_> = all
+        .objects
+        .iter()
+        .map(|listed| listed.name.as_str())
+        .collect();
+    assert!(
+        names.contains(&"Account") && !names.contains(&"Contact"),
+        "{names:?}"
+    );
+    assert!(
+        !names.contains(&"User") && !names.contains(&"RecordType"),
+        "{names:?}"
+    );
+    assert!(
+        all.left_out[0].what.contains("Contact"),
+        "{:?}",
+        all.left_out
+    );
+    let account = all
+        .objects
+        .iter()
+        .find(|listed| listed.name == "Account")
+        .unwrap();
+    assert_eq!(account.keys, [["Id"]]);
+    let parent = account
+        .parents
+        .iter()
+        .find(|parent| parent.columns == ["ParentId"])
+        .unwrap();
+    assert_eq!(
+        (parent.from.describe(), parent.to.as_slice()),
+        ("Account", &["Id".to_owned()][..])
+    );
+    let named = source.catalogue(&["task".to_owned()]).await.unwrap();
+    assert_eq!(named.objects.len(), 1, "asked for by name, it may be empty");
+    let who = named.objects[0]
+        .parents
+        .iter()
+        .filter(|parent| parent.columns == ["WhoId"]);
+    assert!(who.count() > 1, "a lookup to several objects");
+    let to = bed.target.catalogue().await.unwrap();
+    assert!(
+        to.contains(&"Contact".to_owned()) && !to.contains(&"User".to_owned()),
+        "{to:?}"
+    );
+}

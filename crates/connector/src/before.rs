@@ -36,11 +36,11 @@ impl Pace {
     }
 }
 
-/// The API calls that jobs take, all of them together, by what they do.
+/// API calls, all of them together, by what they do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobCalls(pub BTreeMap<String, u64>);
+pub struct Calls(pub BTreeMap<String, u64>);
 
-impl JobCalls {
+impl Calls {
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }

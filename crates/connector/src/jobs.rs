@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::Failure;
 
-use crate::{JobBody, JobCalls, LoadPlan};
+use crate::{Calls, JobBody, LoadPlan};
 
 /// The code of a `Retry` by which a target asks to be left alone for a while.
 pub const THROTTLED: &str = "throttled";
@@ -69,7 +69,7 @@ pub trait Jobs: Send + Sync {
     ) -> Result<(), Failure>;
 
     /// The calls that so many jobs take from opening to results when nothing goes wrong, each under way for so many seconds. For plans; sends nothing.
-    fn calls(&self, jobs: u64, seconds_each: f64) -> JobCalls;
+    fn calls(&self, jobs: u64, seconds_each: f64) -> Calls;
 }
 
 /// Where a job is.

@@ -8,6 +8,8 @@ use model::{Failure, Slice};
 use record::Refusal;
 use serde::{Deserialize, Serialize};
 
+use crate::{Calls, Catalogue};
+
 /// A system that is read. One value serves many tasks at once.
 ///
 /// The slices of an object tile it: every record is in exactly one, whatever its key, null keys and records beyond the last known key
@@ -49,6 +51,25 @@ pub trait Source: Send + Sync {
     ) -> Result<Option<RecordBatch>, Failure> {
         Ok(None)
     }
+
+    /// API calls that a run spends on reading an object, where calls are counted at all. Sends nothing.
+    fn calls(&self, _object: &SourceObject, _reading: Reading) -> Calls {
+        Calls::default()
+    }
+
+    /// The objects that it holds, to draft a migration file from; where some are named, only those. What `describe` would refuse may be among them.
+    /// By default a system can't tell.
+    async fn catalogue(&self, _only: &[String]) -> Result<Catalogue, Failure> {
+        Err(no_catalogue())
+    }
+}
+
+pub(crate) fn no_catalogue() -> Failure {
+    Failure::usage(
+        "no_catalogue",
+        "a system of this kind does not tell what it holds",
+    )
+    .hint("write the migration file by hand; `stevedore init` without a source prints a template")
 }
 
 /// An object of a source as it was found; plain data, stored with the run.
@@ -79,6 +100,17 @@ pub struct Sizing {
     pub bytes: usize,
     /// How many slices are wanted of this call at most.
     pub slices: usize,
+}
+
+/// How an object is read by a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    pub records: u64,
+    pub chunks: u64,
+    /// How often each chunk is read: once more where keys are looked through for duplicates first.
+    pub times: u64,
+    /// The object is counted once more when all is moved.
+    pub counted: bool,
 }
 
 /// A stretch of planning.

@@ -75,6 +75,11 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// The names of the objects that can be written, but for the system's own. By default a system can't tell.
+    async fn catalogue(&self) -> Result<Vec<String>, Failure> {
+        Err(crate::source::no_catalogue())
+    }
+
     /// A missing field as the system's own tools would create it; none where the system has no such form. Fails for a field that can't be made so.
     fn metadata(&self, _field: &NewField) -> Option<Result<MetadataFile, Failure>> {
         None

@@ -40,16 +40,7 @@ impl Connections {
         if let Some(source) = kept(&opened, migration, name, template) {
             return Ok(source);
         }
-        let source: Arc<dyn Source> = match connection(name, template)? {
-            Connection::Postgres(settings) => {
-                connector_sql::postgres_source(name, &settings).await?
-            }
-            Connection::Sqlite(settings) => connector_sql::sqlite_source(name, &settings)?,
-            Connection::Csv(settings) => connector_files::csv_source(name, &settings)?,
-            Connection::Salesforce(settings) => {
-                connector_salesforce::salesforce_source(name, &settings).await?
-            }
-        };
+        let source = open_source(name, &connection(name, template)?).await?;
         let key = (migration.migration.clone(), name.clone());
         let of_that_name = opened.entry(key).or_default();
         of_that_name.push((template.clone(), source.clone()));
@@ -64,17 +55,7 @@ impl Connections {
         if let Some(target) = kept(&opened, migration, name, template) {
             return Ok(target);
         }
-        let target: Arc<dyn Target> = match connection(name, template)? {
-            Connection::Postgres(settings) => {
-                connector_sql::postgres_target(name, &settings).await?
-            }
-            Connection::Salesforce(settings) => {
-                connector_salesforce::salesforce_target(name, &settings).await?
-            }
-            other @ (Connection::Sqlite(_) | Connection::Csv(_)) => {
-                return Err(cannot(name, &other, "written"));
-            }
-        };
+        let target = open_target(name, &connection(name, template)?).await?;
         let key = (migration.migration.clone(), name.clone());
         let of_that_name = opened.entry(key).or_default();
         of_that_name.push((template.clone(), target.clone()));
@@ -91,6 +72,29 @@ impl Connections {
             .get(&migration.migration)
             .and_then(|connections| connections.get(name));
         overridden.map_or_else(|| migration.connection(name), Ok)
+    }
+}
+
+/// Opens a source by its settings. It is not kept.
+pub async fn open_source(name: &str, settings: &Connection) -> Result<Arc<dyn Source>, Failure> {
+    Ok(match settings {
+        Connection::Postgres(settings) => connector_sql::postgres_source(name, settings).await?,
+        Connection::Sqlite(settings) => connector_sql::sqlite_source(name, settings)?,
+        Connection::Csv(settings) => connector_files::csv_source(name, settings)?,
+        Connection::Salesforce(settings) => {
+            connector_salesforce::salesforce_source(name, settings).await?
+        }
+    })
+}
+
+/// Opens a target by its settings. It is not kept.
+pub async fn open_target(name: &str, settings: &Connection) -> Result<Arc<dyn Target>, Failure> {
+    match settings {
+        Connection::Postgres(settings) => connector_sql::postgres_target(name, settings).await,
+        Connection::Salesforce(settings) => {
+            connector_salesforce::salesforce_target(name, settings).await
+        }
+        other @ (Connection::Sqlite(_) | Connection::Csv(_)) => Err(cannot(name, other, "written")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use model::Secret;
 use rehearsal_org::FaultPlan;
 
 /// Moves a company's records from the systems it is leaving into the systems it is going to, and proves what happened to each.
@@ -46,6 +47,8 @@ pub(crate) enum Verb {
     Failures(FailuresArgs),
     /// Lists what a run has switched off of what its target does by itself, or has it on again now.
     Automation(AutomationArgs),
+    /// Drafts a migration file from a source and a target; without a source, writes a template of one.
+    Init(InitArgs),
     /// Reads a migration file against its systems; moves nothing.
     Check(CheckArgs),
     /// Says what a run would do and cost; moves nothing.
@@ -91,6 +94,26 @@ pub(crate) struct RunArgs {
     /// Answers the question that a target which looks like production asks.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// postgres://…, sqlite:///…, a CSV file, folder or pattern, https://….my.salesforce.com, an alias of the Salesforce CLI, or a connection as it
+    /// stands in a migration file: { kind: …, … }. Passwords go into variables, not into the file.
+    #[arg(value_parser = secret)]
+    pub(crate) source: Option<Secret>,
+    /// Where it goes: objects and fields are matched by their names.
+    #[arg(long, value_name = "SYSTEM", value_parser = secret)]
+    pub(crate) target: Option<Secret>,
+    /// The migration file to be written; by default it is called after the source.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Only this object of the source, or file; may be repeated.
+    #[arg(long, value_name = "OBJECT")]
+    pub(crate) only: Vec<String>,
+    /// Writes over a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What is looked at before a run.
@@ -220,6 +243,10 @@ pub(crate) struct RehearseArgs {
     /// Speaks https, and writes the certificate that clients must trust to this file.
     #[arg(long, value_name = "CA.PEM")]
     pub(crate) tls: Option<PathBuf>,
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn connection(text: &str) -> Result<(String, String), String> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{JobBody, JobCalls, JobStatus, Jobs, LoadPlan, Made, Sent};
+use connector::{Calls, JobBody, JobStatus, Jobs, LoadPlan, Made, Sent};
 use model::Failure;
 use serde_json::{Map, Value};
 
@@ -93,7 +93,7 @@ impl Jobs for SalesforceJobs {
         results::results(&self.client, plan, job, uploaded, each).await
     }
 
-    fn calls(&self, jobs: u64, seconds_each: f64) -> JobCalls {
+    fn calls(&self, jobs: u64, seconds_each: f64) -> Calls {
         estimate::calls(jobs, seconds_each)
     }
 }

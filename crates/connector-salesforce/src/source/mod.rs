@@ -1,5 +1,8 @@
 //! The org as a source: an object or a query, cut into ranges of ids, each read by a Bulk API 2.0 query of its own.
 
+mod calls;
+mod catalogue;
+mod first;
 mod ids;
 pub(crate) mod query;
 mod read;
@@ -9,9 +12,10 @@ mod slice;
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
-use connector::{Read, Sizing, Source, SourceObject, Split};
+use connector::{Calls, Catalogue, Read, Reading, Sizing, Source, SourceObject, Split};
 use model::migration::{From, Object, SalesforceSettings};
 use model::{Failure, Slice};
 use record::meta;
@@ -221,6 +225,24 @@ impl Source for SalesforceSource {
     async fn count(&self, object: &SourceObject) -> Result<u64, Failure> {
         let select = Select::of(object)?;
         Ok(self.query(&select, &select.count()).await?.total_size)
+    }
+
+    async fn first(
+        &self,
+        object: &SourceObject,
+        most: u64,
+    ) -> Result<Option<RecordBatch>, Failure> {
+        let select = Select::of(object)?;
+        let first = first::first(&self.client, object, &select, most).await;
+        first.map_err(|failure| failure.object(&object.object.name))
+    }
+
+    fn calls(&self, object: &SourceObject, reading: Reading) -> Calls {
+        calls::calls(object, reading)
+    }
+
+    async fn catalogue(&self, only: &[String]) -> Result<Catalogue, Failure> {
+        catalogue::catalogue(&self.client, only).await
     }
 }
 

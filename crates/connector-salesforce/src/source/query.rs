@@ -14,7 +14,7 @@ use crate::spool::Spool;
 const SOON: Duration = Duration::from_millis(100);
 const LATE: Duration = Duration::from_secs(20);
 /// Rows of one page.
-const PAGE: &str = "100000";
+pub(super) const PAGE: u64 = 100_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,7 +72,8 @@ pub(crate) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<A
     let mut pages = Vec::new();
     let mut locator: Option<String> = None;
     loop {
-        let mut call = Call::get(&["jobs", "query", &job.id, "results"]).query("maxRecords", PAGE);
+        let mut call = Call::get(&["jobs", "query", &job.id, "results"])
+            .query("maxRecords", &PAGE.to_string());
         if let Some(locator) = &locator {
             call = call.query("locator", locator);
         }

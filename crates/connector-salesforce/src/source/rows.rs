@@ -95,13 +95,17 @@ impl Rows {
                     places.insert(found.collect::<Result<Vec<_>, _>>()?)
                 }
             };
-            self.push(&row, places);
+            self.push(|column| row.get(places[column]).unwrap_or_default());
         }
         Ok(())
     }
 
-    fn push(&mut self, row: &StringRecord, places: &[usize]) {
-        let text = |column: usize| row.get(places[column]).unwrap_or_default();
+    /// Takes in one record, a text for each column.
+    pub(super) fn record(&mut self, texts: &[String]) {
+        self.push(|column| texts.get(column).map(String::as_str).unwrap_or_default());
+    }
+
+    fn push<'a>(&mut self, text: impl Fn(usize) -> &'a str) {
         let mut cells = Vec::with_capacity(self.columns.len());
         for (at, column) in self.columns.iter().enumerate() {
             match column.read(text(at)) {
@@ -132,7 +136,7 @@ impl Rows {
         }
         self.keys.push(text(self.key).to_owned());
         for (at, (column, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
-            let text = row.get(places[at]).unwrap_or_default();
+            let text = text(at);
             self.bytes += text.len() + 8;
             column.push(cell, text);
         }

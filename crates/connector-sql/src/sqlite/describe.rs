@@ -43,17 +43,17 @@ struct Shape {
     table: Option<(String, bool)>,
 }
 
-struct Column {
-    name: String,
+pub(super) struct Column {
+    pub(super) name: String,
     declared: String,
-    not_null: bool,
+    pub(super) not_null: bool,
     /// Place in the primary key, from 1.
-    primary: i64,
+    pub(super) primary: i64,
 }
 
 /// A unique index over all records.
-struct Unique {
-    columns: Vec<String>,
+pub(super) struct Unique {
+    pub(super) columns: Vec<String>,
 }
 
 async fn table(session: &mut Session<'_>, name: &str) -> Result<Shape, Failure> {
@@ -114,7 +114,7 @@ async fn query_result(session: &mut Session<'_>, query: &str) -> Result<Shape, F
     })
 }
 
-async fn columns(
+pub(super) async fn columns(
     session: &mut Session<'_>,
     table: &str,
     schema: &str,
@@ -136,14 +136,14 @@ async fn columns(
         .collect())
 }
 
-fn text(row: &[Option<Value>], column: usize) -> String {
+pub(super) fn text(row: &[Option<Value>], column: usize) -> String {
     row.get(column)
         .and_then(Option::as_ref)
         .map(Value::shown)
         .unwrap_or_default()
 }
 
-fn integer(row: &[Option<Value>], column: usize) -> i64 {
+pub(super) fn integer(row: &[Option<Value>], column: usize) -> i64 {
     match row.get(column) {
         Some(Some(Value::Integer(value))) => *value,
         _ => 0,
@@ -316,7 +316,10 @@ fn free_row_number(names: &[String]) -> Option<String> {
         .map(str::to_owned)
 }
 
-async fn uniques(session: &mut Session<'_>, table: &str) -> Result<Vec<Unique>, Failure> {
+pub(super) async fn uniques(
+    session: &mut Session<'_>,
+    table: &str,
+) -> Result<Vec<Unique>, Failure> {
     let rows = session
         .values(
             "select l.name, i.name from pragma_index_list(?) l join pragma_index_info(l.name) i \

@@ -1,5 +1,6 @@
 //! SQLite as a source: a file, read in read-only transactions, split by key ranges.
 
+mod catalogue;
 mod database;
 mod describe;
 mod details;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use connector::{Read, Sizing, Source, SourceObject, Split};
+use connector::{Catalogue, Read, Sizing, Source, SourceObject, Split};
 use model::migration::{Object, SqlSettings};
 use model::{Failure, Slice};
 
@@ -63,6 +64,11 @@ impl SqliteSource {
 impl Source for SqliteSource {
     async fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
         self.placed(object, describe::describe(&self.database, object).await)
+    }
+
+    async fn catalogue(&self, only: &[String]) -> Result<Catalogue, Failure> {
+        let found = catalogue::catalogue(&self.database, only).await;
+        found.map_err(|failure| failure.connection(&self.name))
     }
 
     async fn split(

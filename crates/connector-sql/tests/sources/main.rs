@@ -2,6 +2,7 @@
 //! One program, so that everything is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod catalogue;
 mod first;
 mod postgres_errors;
 mod postgres_tiling;

@@ -1,6 +1,6 @@
-//! `POST /api/plan`, `/api/compare` and `/api/doctor`: a migration file looked at before a run. Nothing is started.
+//! `POST /api/plan`, `/api/compare` and `/api/doctor`: a migration file looked at before a run; `/api/init`: one drafted. Nothing is started.
 
-use api::{CompareReport, DoctorReport, PlanQuery, PlanReport, StartRun};
+use api::{CompareReport, DoctorReport, Draft, Drafted, PlanQuery, PlanReport, StartRun};
 use axum::Json;
 use axum::extract::{Query, State};
 
@@ -31,4 +31,9 @@ pub(crate) async fn doctor(
 ) -> Answer<DoctorReport> {
     let report = before::doctor::doctor(&office.connections, &request).await?;
     Ok(Json(report))
+}
+
+/// It holds no migration yet, and so no connections that are kept.
+pub(crate) async fn init(Json(request): Json<Draft>) -> Answer<Drafted> {
+    Ok(Json(before::init::init(&request).await?))
 }

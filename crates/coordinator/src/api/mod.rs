@@ -72,6 +72,7 @@ fn routes(office: Office, door: Door) -> Router {
         .route("/api/plan", post(before::plan))
         .route("/api/compare", post(before::compare))
         .route("/api/doctor", post(before::doctor))
+        .route("/api/init", post(before::init))
         .route("/api/runs", get(runs::list).post(start::start))
         .route("/api/runs/{run}", get(runs::one))
         .route("/api/runs/{run}/failures", get(failures::list))

@@ -7,20 +7,22 @@ mod values;
 use std::collections::BTreeSet;
 use std::iter::once;
 
-use api::{CompareReport, ComparedColumn, ComparedObject, LookedAt, StartRun, UnfilledField};
+use api::{
+    Becomes, CompareReport, ComparedColumn, ComparedObject, LookedAt, StartRun, UnfilledField,
+};
 use arrow::array::RecordBatch;
 use chrono::Utc;
 use connector::{Source, SourceObject, Target, TargetObject};
 use connectors::Connections;
 use mapping::Surveyed;
-use model::migration::{Field, Migration, Object, Operation, SHARED};
+use model::migration::{Field, Migration, Object, OnInvalid, Operation, SHARED};
 use model::{Failure, Finding};
 use record::meta;
 
 use super::rows;
 use crate::preflight;
 
-/// Records in which lengths, values and nulls are looked for.
+/// Records that are looked at where somebody asks for a comparison.
 const LOOKED_AT: u64 = 20_000;
 
 pub(crate) async fn compare(
@@ -39,6 +41,7 @@ pub(crate) async fn compare(
                 migration: &migration,
                 object,
                 target: target.as_ref(),
+                looks_at: LOOKED_AT,
             };
             let compared = comparison.compare(source.as_ref()).await;
             objects.push(compared.map_err(|failure| placed(failure.object(&object.name)))?);
@@ -52,10 +55,12 @@ pub(crate) async fn compare(
     })
 }
 
-struct Comparison<'a> {
-    migration: &'a Migration,
-    object: &'a Object,
-    target: &'a dyn Target,
+pub(super) struct Comparison<'a> {
+    pub(super) migration: &'a Migration,
+    pub(super) object: &'a Object,
+    pub(super) target: &'a dyn Target,
+    /// Records in which lengths, values and nulls are looked for.
+    pub(super) looks_at: u64,
 }
 
 /// A field of the file with what is known of it.
@@ -65,8 +70,32 @@ struct Filled<'a> {
     surveyed: Option<&'a Surveyed>,
 }
 
+/// What is wrong with a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spoilt {
+    TooLong,
+    /// No value of the field's type, or none that it takes.
+    Unfit,
+    Missing,
+}
+
+impl Filled<'_> {
+    /// What becomes of such a value, by the field's `on_invalid`.
+    fn becomes(&self, spoilt: Spoilt) -> Becomes {
+        let Field::Mapped(mapped) = self.field else {
+            return Becomes::Rejected;
+        };
+        match (&mapped.on_invalid, spoilt) {
+            (OnInvalid::Truncate, Spoilt::TooLong) => Becomes::Cut,
+            (OnInvalid::Null, Spoilt::TooLong | Spoilt::Unfit) => Becomes::Nulled,
+            (OnInvalid::Default(_), _) => Becomes::Replaced,
+            _ => Becomes::Rejected,
+        }
+    }
+}
+
 impl Comparison<'_> {
-    async fn compare(&self, source: &dyn Source) -> Result<ComparedObject, Failure> {
+    pub(super) async fn compare(&self, source: &dyn Source) -> Result<ComparedObject, Failure> {
         let object = self.object;
         let mut compared = ComparedObject {
             name: object.name.clone(),
@@ -205,12 +234,12 @@ impl Comparison<'_> {
             Finding::warning("not_looked_at", why)
                 .hint("lengths, values and nulls of the real records were not compared")
         };
-        match rows::first(source, read, LOOKED_AT).await {
+        match rows::first(source, read, self.looks_at).await {
             Ok(Some(first)) => {
                 let records = first.num_rows() as u64;
                 compared.looked_at = Some(LookedAt {
                     records,
-                    all: records < LOOKED_AT
+                    all: records < self.looks_at
                         && read.estimated_records.is_none_or(|all| all <= records),
                 });
                 Some(first)

@@ -1,5 +1,7 @@
 //! `plan`: the phases with their objects, and what each costs.
 
+mod looked_through;
+
 use std::collections::BTreeMap;
 
 use api::{
@@ -8,9 +10,9 @@ use api::{
 };
 use arrow::array::RecordBatch;
 use chrono::Utc;
-use connector::{Jobs, Source, Target, Writing};
+use connector::{Jobs, Reading, Source, Target, Writing};
 use connectors::Connections;
-use mapping::{Duplicates, Mapper, ParentIds, Spec};
+use mapping::{Duplicates, Mapped, Mapper, ParentIds, Spec};
 use model::migration::{Migration, Object, Operation, phases};
 use model::{Failure, RunId};
 use service::{ChunkSettings, Line};
@@ -111,6 +113,9 @@ impl Planner<'_> {
         let records = rows::records(self.source, &prepared.source, self.count).await?;
         let first = rows::first(self.source, &prepared.source, LOOKED_AT).await?;
         let first = first.filter(|first| first.num_rows() > 0);
+        let mapped = first
+            .as_ref()
+            .and_then(|first| self.mapped(prepared, first));
         let in_memory = first
             .as_ref()
             .map(|first| first.get_array_memory_size() as f64 / first.num_rows() as f64);
@@ -127,7 +132,7 @@ impl Planner<'_> {
         let jobs = match self.target.writing() {
             Writing::Transactions(_) => None,
             Writing::Jobs(jobs) => {
-                Some(self.jobs(jobs, prepared, first.as_ref(), records.value, chunks.value))
+                Some(self.jobs(jobs, prepared, mapped.as_ref(), records.value, chunks.value))
             }
         };
         let job_count = jobs.as_ref().map_or(0, |jobs| jobs.jobs);
@@ -140,6 +145,18 @@ impl Planner<'_> {
             None => (pace.records_per_second, pace.rests_on.to_owned()),
         };
         let key_pass = prepared.needs_key_pass;
+        let read_calls = self.source.calls(
+            &prepared.source,
+            Reading {
+                records: records.value,
+                chunks: chunks.value,
+                times: if key_pass { 2 } else { 1 },
+                counted: object.reconcile.counts,
+            },
+        );
+        let looked_through = first.as_ref().zip(mapped.as_ref());
+        let looked_through = looked_through
+            .map(|(first, mapped)| looked_through::summary(object, first.num_rows(), mapped));
         Ok(PlannedObject {
             name: prepared.name.clone(),
             from: object.from.describe().to_owned(),
@@ -151,12 +168,14 @@ impl Planner<'_> {
             chunks: chunks.value,
             chunks_are: chunks.known,
             jobs,
+            read_calls: read_calls.0,
             seconds,
             records_per_second,
             rests_on,
             target_records: prepared.target_before,
             lookups: lookups(object),
             key_pass,
+            looked_through,
             lasting: self.lasting(prepared),
         })
     }
@@ -165,12 +184,12 @@ impl Planner<'_> {
         &self,
         jobs: &dyn Jobs,
         prepared: &PreparedObject,
-        first: Option<&RecordBatch>,
+        mapped: Option<&Mapped>,
         records: u64,
         chunks: u64,
     ) -> PlannedJobs {
         let (bytes_per_record, rests_on) =
-            match first.and_then(|first| self.encoded(jobs, prepared, first)) {
+            match mapped.and_then(|mapped| encoded(jobs, prepared, mapped)) {
                 Some((bytes, rows)) => (
                     bytes as f64 / rows as f64,
                     format!("the first {rows} records, encoded"),
@@ -198,13 +217,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Bytes of the first records in a job, and how many of them can be sent. None where none can.
-    fn encoded(
-        &self,
-        jobs: &dyn Jobs,
-        prepared: &PreparedObject,
-        first: &RecordBatch,
-    ) -> Option<(u64, u64)> {
+    /// The first records as a run would map them.
+    fn mapped(&self, prepared: &PreparedObject, first: &RecordBatch) -> Option<Mapped> {
         let run = RunId::new("plan");
         let mapper = Mapper::compile(&Spec {
             migration: self.migration,
@@ -216,12 +230,9 @@ impl Planner<'_> {
             began: Utc::now(),
         });
         let mapper = mapper.ok()?;
-        let mapped = mapper
+        mapper
             .apply(first, &Duplicates::default(), &ParentIds::assumed())
-            .ok()?;
-        let rows = mapped.records.num_rows() as u64;
-        let bytes = jobs.encode(&prepared.plan, &mapped.records).ok()?;
-        (rows > 0).then_some((bytes.len() as u64, rows))
+            .ok()
     }
 
     fn lasting(&self, prepared: &PreparedObject) -> Vec<String> {
@@ -237,6 +248,13 @@ impl Planner<'_> {
         lasting.extend(self.target.lasting(&prepared.plan));
         lasting
     }
+}
+
+/// Bytes of the first records in a job, and how many of them can be sent. None where none can.
+fn encoded(jobs: &dyn Jobs, prepared: &PreparedObject, mapped: &Mapped) -> Option<(u64, u64)> {
+    let rows = mapped.records.num_rows() as u64;
+    let bytes = jobs.encode(&prepared.plan, &mapped.records).ok()?;
+    (rows > 0).then_some((bytes.len() as u64, rows))
 }
 
 fn lookups(object: &Object) -> Vec<PlannedLookup> {
@@ -258,6 +276,7 @@ fn totals(phases: &[PlannedPhase]) -> PlanTotals {
         totals.objects += 1;
         totals.records += object.records;
         totals.chunks += object.chunks;
+        totals.read_calls += object.read_calls.values().sum::<u64>();
         totals.seconds += object.seconds;
         if let Some(jobs) = &object.jobs {
             totals.jobs += jobs.jobs;

@@ -1,6 +1,6 @@
 //! An object of the migration file, put together from an entry of the project: where it is read, by what it is known, what is written.
 
-use model::migration::{From, Operation};
+use model::migration::{From, Operation, scalar};
 
 use super::fields::{Fields, Line, Planned};
 use super::item::{External, Fate, Item};
@@ -8,7 +8,6 @@ use super::loss::Loss;
 use super::parents::{Link, id_column, link, writes_external};
 use super::source::Source;
 use super::sql::column;
-use super::write::scalar;
 
 /// An object as it will be written.
 pub(super) struct Draft {

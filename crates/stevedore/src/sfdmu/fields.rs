@@ -1,6 +1,7 @@
 //! The fields of an entry: what its query selects, field by field, becomes a line under `fields` or a comment that says why not.
 
-use super::form::Form;
+use model::migration::Field;
+
 use super::item::{External, Item};
 use super::loss::Loss;
 use super::parents::{id_column, writes_external};
@@ -20,7 +21,7 @@ pub(super) enum Line {
 pub(super) struct Planned {
     /// In the target: a field, or a relation.
     pub(super) target: String,
-    pub(super) form: Form,
+    pub(super) form: Field,
     /// The entry that a lookup names.
     pub(super) parent: Option<usize>,
     /// The source's columns that it reads.
@@ -234,9 +235,9 @@ impl Planner<'_> {
         }
         let form = match values {
             // Children compute their parent's key by its expression, which therefore has to say all.
-            Some(values) if is_external => Form::Expression(values.case(&sql)),
+            Some(values) if is_external => Field::Expression(values.case(&sql)),
             Some(values) => values.form(&sql),
-            None => Form::Expression(sql),
+            None => Field::Expression(sql),
         };
         self.fields.lines.push(Line::Field(Planned {
             target,

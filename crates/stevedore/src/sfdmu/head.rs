@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use model::migration::{Page, scalar};
+
 use super::Project;
 use super::loss::Loss;
 use super::source::{Org, Source};
-use super::write::{Page, scalar};
 
 pub(super) struct Head<'a> {
     pub(super) project: &'a Project,

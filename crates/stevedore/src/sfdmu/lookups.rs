@@ -1,7 +1,8 @@
 //! The lookups of an entry: to a parent that is moved, to one that is in the target already, to a record type; or the source's id as it is.
 
+use model::migration::{DeveloperName, Field, Lookup, Reference};
+
 use super::fields::{Line, Planned, Planner};
-use super::form::Form;
 use super::item::External;
 use super::loss::Loss;
 use super::parents::{Link, holder, is_excluded, link, looked_up, refers_to};
@@ -101,11 +102,11 @@ impl Planner<'_> {
         let by_name = field.to_lowercase().ends_with("__c");
         self.fields.lines.push(Line::Field(Planned {
             target,
-            form: Form::Lookup {
+            form: Field::Lookup(Lookup {
                 lookup: self.items[holder].name.clone(),
                 by,
                 second_pass: false,
-            },
+            }),
             parent: Some(holder),
             needs: vec![name],
             remark: by_name.then(|| format!("Taken for a lookup to {parent} by its name.")),
@@ -127,10 +128,10 @@ impl Planner<'_> {
         let holder = &self.items[place];
         self.fields.lines.push(Line::Field(Planned {
             target,
-            form: Form::Reference {
+            form: Field::Reference(Reference {
                 reference: format!("{}.{}", holder.to, holder.target_of(&external)),
                 by: values.map_or(own.clone(), |values| values.case(&own)),
-            },
+            }),
             parent: None,
             needs: vec![name],
             remark: None,
@@ -173,7 +174,7 @@ impl Planner<'_> {
         let developer_name = values.map_or(own.clone(), |values| values.case(&own));
         self.fields.lines.push(Line::Field(Planned {
             target,
-            form: Form::DeveloperName(developer_name),
+            form: Field::DeveloperName(DeveloperName { developer_name }),
             parent: None,
             needs: vec![needs.to_owned()],
             remark: None,

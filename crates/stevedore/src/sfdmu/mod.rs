@@ -3,7 +3,6 @@
 
 mod draft;
 mod fields;
-mod form;
 mod head;
 mod item;
 mod known;

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use model::Failure;
+use model::migration::{Field, Page};
 
 use super::draft::{Draft, external_losses, operation};
 use super::fields::{self, Line};
-use super::form::Form;
 use super::item::{Fate, Item};
 use super::loss::Loss;
 use super::script::Script;
 use super::source::Source;
-use super::write::Page;
+use super::write;
 use super::{Imported, Object, Project, head};
 
 /// The entries of a project, on their way into a file.
@@ -62,7 +62,11 @@ impl Import {
             }
             next = next.max(draft.item + 1);
             page.line("");
-            page.object(draft, &draft.from(&self.items[draft.item], &self.source));
+            write::object(
+                &mut page,
+                draft,
+                &draft.from(&self.items[draft.item], &self.source),
+            );
             objects.push(Object {
                 name: draft.name.clone(),
                 from: self.items[draft.item].api.clone(),
@@ -161,13 +165,13 @@ impl Import {
             for line in &mut draft.lines {
                 let Line::Field(planned) = line else { continue };
                 let parent = items.iter().position(|item| Some(*item) == planned.parent);
-                let Form::Lookup { second_pass, .. } = &mut planned.form else {
+                let Field::Lookup(lookup) = &mut planned.form else {
                     continue;
                 };
                 if parent.is_none_or(|parent| parent <= place) {
                     continue;
                 }
-                *second_pass = true;
+                lookup.second_pass = true;
                 if draft.external_id.is_empty() {
                     let loss = Loss::new(
                         planned.target.clone(),

@@ -1,6 +1,7 @@
 //! Value mappings: rows of `ValueMapping.csv` become `values:`, or a `case` where only an expression can stand.
 
-use super::form::Form;
+use model::migration::{Field, Mapped, OnInvalid, OnNull, Otherwise};
+
 use super::loss::Loss;
 use super::sql::{literal, text_of};
 use super::tables::ValueRow;
@@ -86,13 +87,13 @@ impl Values {
     }
 
     /// The field with its `values`.
-    pub(super) fn form(&self, expression: &str) -> Form {
+    pub(super) fn form(&self, expression: &str) -> Field {
         if !self.changes() {
-            return Form::Expression(expression.to_owned());
+            return Field::Expression(expression.to_owned());
         }
         if self.empty.is_some() && !self.cleared.is_empty() {
             // A value that is cleared is not an empty one.
-            return Form::Expression(self.case(&format!("cast({expression} as text)")));
+            return Field::Expression(self.case(&format!("cast({expression} as text)")));
         }
         let mut from = expression.to_owned();
         for cleared in &self.cleared {
@@ -104,9 +105,15 @@ impl Values {
             values.push((String::new(), empty.clone()));
         }
         if values.is_empty() {
-            return Form::Expression(from);
+            return Field::Expression(from);
         }
-        Form::Values { from, values }
+        Field::Mapped(Mapped {
+            from,
+            values: Some(values.into_iter().collect()),
+            otherwise: Otherwise::Keep,
+            on_null: OnNull::Clear,
+            on_invalid: OnInvalid::Reject,
+        })
     }
 
     /// The same as an expression, for a lookup's key.
@@ -154,7 +161,7 @@ mod tests {
 
     fn mapped(rows: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
         match values(rows).form("Reason") {
-            Form::Values { from, values } => (from, values),
+            Field::Mapped(mapped) => (mapped.from, mapped.values.into_iter().flatten().collect()),
             other => panic!("{other:?}"),
         }
     }
@@ -184,7 +191,7 @@ mod tests {
         assert_eq!(from, "nullif(cast(Reason as text), 'old')");
         assert_eq!(
             values(&[("#N/A", "None"), ("old", "null")]).form("R"),
-            Form::Expression(
+            Field::Expression(
                 "case when cast(R as text) = 'old' then null when coalesce(cast(R as text), '') = '' then 'None' else cast(R as text) end".to_owned()
             )
         );
@@ -198,6 +205,9 @@ mod tests {
     fn scripts_and_patterns_are_told() {
         let values = values(&[("/^A.*/", "B"), ("x", "eval(RAW_VALUE + 1)")]);
         assert_eq!(values.losses.len(), 2);
-        assert_eq!(values.form("Reason"), Form::Expression("Reason".to_owned()));
+        assert_eq!(
+            values.form("Reason"),
+            Field::Expression("Reason".to_owned())
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use api::{CompareReport, ComparedObject, Metadata};
+use api::{Becomes, CompareReport, ComparedObject, Metadata};
 use model::{Failure, Grade};
 
 use super::{Desk, run};
@@ -150,7 +150,11 @@ fn differences(object: &ComparedObject) -> String {
         let what = if difference.never {
             "no value fits".to_owned()
         } else if difference.lost > 0 {
-            format!("do not fit: {} values", difference.lost)
+            format!(
+                "do not fit{}: {} values",
+                then(difference.becomes),
+                difference.lost
+            )
         } else if object.looked_at.is_some() {
             "all fit".to_owned()
         } else {
@@ -169,7 +173,11 @@ fn differences(object: &ComparedObject) -> String {
         vec![
             difference.field.clone(),
             format!("{from} -> {}", difference.target),
-            format!("too long: {} values{longest}", difference.too_long),
+            format!(
+                "too long{}: {} values{longest}",
+                then(difference.becomes),
+                difference.too_long
+            ),
         ]
     });
     let values = object.values.iter().map(|gap| {
@@ -180,14 +188,23 @@ fn differences(object: &ComparedObject) -> String {
         vec![
             gap.field.clone(),
             by.to_owned(),
-            format!("{} (in {} records)", listed(&gap.values), gap.records),
+            format!(
+                "{} (in {} records{})",
+                listed(&gap.values),
+                gap.records,
+                then(gap.becomes)
+            ),
         ]
     });
     let nulls = object.nulls.iter().map(|difference| {
         vec![
             difference.field.clone(),
             "must have a value".to_owned(),
-            format!("null: {} records", difference.nulls),
+            format!(
+                "null{}: {} records",
+                then(difference.becomes),
+                difference.nulls
+            ),
         ]
     });
     let rows: Vec<_> = types.chain(lengths).chain(values).chain(nulls).collect();
@@ -199,6 +216,11 @@ fn differences(object: &ComparedObject) -> String {
         rows.into_iter(),
     );
     format!("  differences\n{}", indented(&rows))
+}
+
+/// What becomes of such values.
+fn then(becomes: Becomes) -> String {
+    format!(", {}", becomes.as_str())
 }
 
 fn left_over(object: &ComparedObject) -> String {

@@ -9,6 +9,7 @@ mod doctor;
 mod failures;
 mod follow;
 mod import;
+mod init;
 mod placeholders;
 mod plan;
 mod rehearse;
@@ -42,6 +43,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Retry(args) => control::go_on(&desk, output, "retry", args).await,
         Verb::Failures(args) => failures::failures(&desk, output, args).await,
         Verb::Automation(args) => automation::automation(&desk, output, args).await,
+        Verb::Init(args) => init::init(&desk, output, args).await,
         Verb::Check(args) => check::check(&desk, output, args).await,
         Verb::Doctor(args) => doctor::doctor(&desk, output, args).await,
         Verb::Compare(args) => compare::compare(&desk, output, args).await,

@@ -1,6 +1,8 @@
 //! `plan FILE`: what a run would do, in its order, and what it would cost. Nothing is moved.
 
-use api::{Known, PlanQuery, PlanReport, PlannedObject};
+use std::collections::BTreeMap;
+
+use api::{Known, LookedThrough, PlanQuery, PlanReport, PlannedObject};
 use model::Failure;
 
 use super::{Desk, run};
@@ -9,8 +11,11 @@ use crate::embedded::Want;
 use crate::exit;
 use crate::output::{Output, bytes, span, table};
 
-/// Calls of a job in the order in which they are made.
-const CALLS: [&str; 6] = ["create", "state", "upload", "close", "polls", "results"];
+/// Calls of a query and of a job in the order in which they are made.
+const CALLS: [&str; 10] = [
+    "describe", "count", "id_range", "create", "state", "upload", "close", "polls", "pages",
+    "results",
+];
 
 pub(crate) async fn plan(desk: &Desk, output: &Output, args: PlanArgs) -> Result<u8, Failure> {
     let mut request = run::request(&args.look.file)?;
@@ -47,7 +52,8 @@ fn people(report: &PlanReport) -> String {
         "there now",
         "chunks",
         "jobs",
-        "calls",
+        "read calls",
+        "write calls",
         "time",
     ];
     text += &table(&head, rows);
@@ -66,9 +72,15 @@ fn people(report: &PlanReport) -> String {
         number(totals.chunks, all_counted(|object| object.chunks_are))
     );
     if totals.jobs > 0 {
+        text += &format!(", ~{} bulk jobs", totals.jobs);
+    }
+    if totals.read_calls > 0 {
+        text += &format!(", ~{} API calls to read", totals.read_calls);
+    }
+    if totals.calls > 0 {
         text += &format!(
-            ", ~{} bulk jobs, ~{} API calls (and a few for each object, to describe and count)",
-            totals.jobs, totals.calls
+            ", ~{} API calls to write (and a few for each object, to describe and count)",
+            totals.calls
         );
     }
     text += &format!(
@@ -116,6 +128,10 @@ fn row(phase: String, object: &PlannedObject) -> Vec<String> {
         object.target_records.to_string(),
         number(object.chunks, object.chunks_are),
         jobs,
+        match object.read_calls.values().sum::<u64>() {
+            0 => "0".to_owned(),
+            calls => format!("~{calls}"),
+        },
         calls,
         span(object.seconds),
     ]
@@ -143,14 +159,48 @@ fn details(object: &PlannedObject) -> String {
     if object.key_pass {
         text += "    keys     all are read first, to find duplicates\n";
     }
+    if !object.read_calls.is_empty() {
+        text += &format!("    reading  {}\n", calls(&object.read_calls));
+    }
     if let Some(jobs) = &object.jobs {
-        let mut calls: Vec<_> = jobs.calls_by_kind.iter().collect();
-        calls.sort_by_key(|(kind, _)| CALLS.iter().position(|known| known == kind));
-        let calls: Vec<_> = calls
-            .into_iter()
-            .map(|(kind, calls)| format!("{calls} {kind}"))
-            .collect();
-        text += &format!("    calls    {}\n", calls.join(", "));
+        text += &format!("    writing  {}\n", calls(&jobs.calls_by_kind));
+    }
+    if let Some(looked_through) = &object.looked_through {
+        text += &fates(looked_through);
+    }
+    text
+}
+
+/// API calls by what they do, in the order in which they are made.
+fn calls(by_kind: &BTreeMap<String, u64>) -> String {
+    let mut calls: Vec<_> = by_kind.iter().filter(|(_, calls)| **calls > 0).collect();
+    calls.sort_by_key(|(kind, _)| CALLS.iter().position(|known| known == kind));
+    let calls: Vec<_> = calls
+        .into_iter()
+        .map(|(kind, calls)| format!("{calls} {}", kind.replace('_', " ")))
+        .collect();
+    format!("{} calls", calls.join(", "))
+}
+
+/// What a run would refuse and change; nothing where all first records would go as they are.
+fn fates(looked_through: &LookedThrough) -> String {
+    let all = looked_through.records;
+    let mut text = String::new();
+    for refused in &looked_through.refused {
+        let field = refused.field.as_deref().unwrap_or("the record");
+        text += &format!(
+            "    {:<8} {} of the first {all} records: {} ({field})\n",
+            refused.fate, refused.records, refused.code
+        );
+    }
+    for changed in &looked_through.changed {
+        text += &format!(
+            "    {:<8} {} values of {} in the first {all} records: {}\n",
+            changed.becomes.as_str(),
+            changed.values,
+            changed.field,
+            changed.code
+        );
     }
     text
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL as a source: split by key ranges, read by binary `COPY` in read-only snapshots.
 
 mod catalog;
+mod catalogue;
 mod cut;
 mod describe;
 mod details;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use connector::{Read, Sizing, Source, SourceObject, Split};
+use connector::{Catalogue, Read, Sizing, Source, SourceObject, Split};
 use model::migration::{Object, SqlSettings};
 use model::{Failure, Slice};
 
@@ -108,6 +109,11 @@ impl Source for PostgresSource {
             }
         };
         self.placed(&object.object, first.await)
+    }
+
+    async fn catalogue(&self, only: &[String]) -> Result<Catalogue, Failure> {
+        let found = catalogue::catalogue(&self.connections, only).await;
+        found.map_err(|failure| failure.connection(&self.name))
     }
 }
 

@@ -3,8 +3,8 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use connector::{TargetField, TargetObject};
 use model::Failure;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{PostgresTarget, Transaction};
 use crate::names::{self, Found};
@@ -104,6 +104,35 @@ impl PostgresTarget {
             keys,
             carries_columns: true,
         })
+    }
+
+    /// The tables that can be written, those in reach of a bare name by that, others with their schema. Partitions are written through their parent.
+    pub(super) async fn list_tables(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Vec<String>, Failure> {
+        let sql = format!(
+            "{TABLES} and not c.relispartition and c.relname <> 'stevedore_claims' order by 3 desc, 1, 2"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut **transaction)
+            .await
+            .map_err(|error| self.failure(&error))?;
+        let mut names: Vec<String> = Vec::new();
+        for row in &rows {
+            let (schema, table): (String, String) = (self.get_at(row, 0)?, self.get_at(row, 1)?);
+            let in_path: bool = self.get_at(row, 2)?;
+            let visible = match &self.schema {
+                Some(wanted) => *wanted == schema,
+                None => in_path,
+            };
+            if visible && !names.contains(&table) {
+                names.push(table);
+            } else if self.schema.is_none() {
+                names.push(format!("{schema}.{table}"));
+            }
+        }
+        Ok(names)
     }
 
     /// `schema.table`, in the database's own spelling.

@@ -130,6 +130,11 @@ impl Target for PostgresTarget {
         self.held_keys(to, keys).await
     }
 
+    async fn catalogue(&self) -> Result<Vec<String>, Failure> {
+        let mut transaction = self.begin().await?;
+        self.list_tables(&mut transaction).await
+    }
+
     fn writing(&self) -> Writing<'_> {
         Writing::Transactions(self)
     }

@@ -11,7 +11,7 @@ use model::migration::{OWN_ID, Operation};
 use model::{Failure, Finding};
 use record::meta;
 
-use super::{Comparison, Filled, values};
+use super::{Comparison, Filled, Spoilt, values};
 
 impl Comparison<'_> {
     pub(super) fn compare_fields(
@@ -37,10 +37,10 @@ impl Comparison<'_> {
                     let Some(surveyed) = filled.surveyed else {
                         continue;
                     };
-                    types(field, surveyed, sample.as_ref(), compared)?;
-                    lengths(field, read, surveyed, sample.as_ref(), compared);
-                    self.nulls(field, sample.as_ref(), compared);
-                    values::not_allowed(field, surveyed, sample.as_ref(), compared);
+                    types(field, filled, surveyed, sample.as_ref(), compared)?;
+                    lengths(field, read, filled, surveyed, sample.as_ref(), compared);
+                    self.nulls(field, filled, sample.as_ref(), compared);
+                    values::not_allowed(field, filled, surveyed, sample.as_ref(), compared);
                 }
                 // A parent is found in the target; what is compared of its key, its own object tells.
                 Some(_) => {}
@@ -76,6 +76,7 @@ impl Comparison<'_> {
     fn nulls(
         &self,
         field: &TargetField,
+        filled: &Filled<'_>,
         sample: Option<&SurveyedValues>,
         compared: &mut ComparedObject,
     ) {
@@ -86,6 +87,7 @@ impl Comparison<'_> {
             compared.nulls.push(NullDifference {
                 field: field.name.clone(),
                 nulls: nulls as u64,
+                becomes: filled.becomes(Spoilt::Missing),
             });
         }
     }
@@ -182,6 +184,7 @@ fn failing(filled: &Filled<'_>, sample: &SurveyedValues, compared: &mut Compared
 
 fn types(
     field: &TargetField,
+    filled: &Filled<'_>,
     surveyed: &Surveyed,
     sample: Option<&SurveyedValues>,
     compared: &mut ComparedObject,
@@ -203,6 +206,7 @@ fn types(
         target: field.native.clone(),
         never,
         lost,
+        becomes: filled.becomes(Spoilt::Unfit),
         hint,
     });
     Ok(())
@@ -211,6 +215,7 @@ fn types(
 fn lengths(
     field: &TargetField,
     read: &SourceObject,
+    filled: &Filled<'_>,
     surveyed: &Surveyed,
     sample: Option<&SurveyedValues>,
     compared: &mut ComparedObject,
@@ -230,6 +235,7 @@ fn lengths(
             target,
             longest,
             too_long,
+            becomes: filled.becomes(Spoilt::TooLong),
         });
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use api::{ComparedObject, ValueGap};
+use api::{Becomes, ComparedObject, ValueGap};
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use connector::TargetField;
 use mapping::{Surveyed, SurveyedValues};
 
-use super::Filled;
+use super::{Filled, Spoilt};
 
 /// Values that are named; there may be more.
 const NAMED: usize = 20;
@@ -21,12 +21,14 @@ pub(super) fn unlisted(
 ) {
     let given = mapping::texts(&sample.given);
     let unlisted = sample.unlisted.iter().filter_map(|row| given[*row].clone());
-    gap(filled.name, "map", unlisted, compared);
+    // The map's own `otherwise` refuses them, before anything is invalid.
+    gap(filled.name, "map", unlisted, Becomes::Rejected, compared);
 }
 
 /// Values that a restricted field does not allow: those of the file's map, whether they occur or not, and those that were looked at.
 pub(super) fn not_allowed(
     field: &TargetField,
+    filled: &Filled<'_>,
     surveyed: &Surveyed,
     sample: Option<&SurveyedValues>,
     compared: &mut ComparedObject,
@@ -48,7 +50,14 @@ pub(super) fn not_allowed(
         .into_iter()
         .filter(|value| refused(value) && !looked_at.contains(value))
         .collect();
-    gap(&field.name, "target", looked_at.into_iter(), compared);
+    let becomes = filled.becomes(Spoilt::Unfit);
+    gap(
+        &field.name,
+        "target",
+        looked_at.into_iter(),
+        becomes,
+        compared,
+    );
     if by_map.is_empty() {
         return;
     }
@@ -61,11 +70,18 @@ pub(super) fn not_allowed(
             values: by_map,
             by: "target".to_owned(),
             records: 0,
+            becomes,
         }),
     }
 }
 
-fn gap(field: &str, by: &str, values: impl Iterator<Item = String>, compared: &mut ComparedObject) {
+fn gap(
+    field: &str,
+    by: &str,
+    values: impl Iterator<Item = String>,
+    becomes: Becomes,
+    compared: &mut ComparedObject,
+) {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for value in values {
         *counts.entry(value).or_default() += 1;
@@ -86,6 +102,7 @@ fn gap(field: &str, by: &str, values: impl Iterator<Item = String>, compared: &m
             .collect(),
         by: by.to_owned(),
         records,
+        becomes,
     });
 }
 
