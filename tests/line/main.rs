@@ -10,6 +10,7 @@ mod chinook;
 mod chinook_org;
 mod crashes;
 mod cut_off;
+mod dry_run;
 mod duplicates;
 mod embedded;
 mod files;

@@ -337,6 +337,7 @@ async fn clear_queues(broker: &str, prefix: &str) {
         "dead",
         "control.coordinator",
         "load.line-test.target",
+        "dry-run.line-test.target",
     ];
     for queue in queues {
         let Ok(channel) = connection.create_channel().await else {

@@ -1,7 +1,7 @@
 //! What is asked and answered.
 
 use chrono::{DateTime, Utc};
-use model::{Books, DesiredState, ObjectState, RunStatus};
+use model::{Books, DesiredState, ObjectState, RunKind, RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -25,6 +25,9 @@ pub struct StartRun {
     /// Only the objects of these phases of the file, too.
     #[serde(default)]
     pub phases: Vec<String>,
+    /// The target is only asked what it holds, and nothing is written to it.
+    #[serde(default)]
+    pub dry_run: bool,
     /// Connection name and address, in place of what the file says.
     #[serde(default)]
     pub connections: Vec<(String, String)>,
@@ -62,6 +65,7 @@ pub struct RunList {
 pub struct RunSummary {
     pub run: String,
     pub migration: String,
+    pub kind: RunKind,
     pub status: RunStatus,
     pub desired_state: DesiredState,
     /// Why it is paused, stopped, failed or mismatched.

@@ -9,6 +9,7 @@ mod csv_encode;
 mod describe;
 mod errors;
 mod estimate;
+mod held;
 mod inspect;
 mod jobs;
 mod key;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{
-    CountScope, Intent, LoadPlan, MetadataFile, NewField, Pace, Target, TargetObject, Writing,
+    CountScope, Held, Intent, LoadPlan, MetadataFile, NewField, Pace, Target, TargetObject, Writing,
 };
 use model::migration::SalesforceSettings;
 use model::{Failure, Finding};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use crate::client::{Call, Client};
 use crate::describe::{Described, describe};
 use crate::jobs::SalesforceJobs;
-use crate::{estimate, inspect, metadata, prepare, soql};
+use crate::{estimate, held, inspect, metadata, prepare, soql};
 
 /// How long a description serves for checks: several services prepare the same plans at once.
 const FRESH: Duration = Duration::from_secs(60);
@@ -84,8 +85,13 @@ impl Target for SalesforceTarget {
         Ok(described.object.clone())
     }
 
-    async fn prepare(&self, plan: &LoadPlan) -> Result<(), Failure> {
+    async fn check(&self, plan: &LoadPlan) -> Result<(), Failure> {
         prepare::prepare(self, plan).await
+    }
+
+    async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure> {
+        let described = self.described(to).await?;
+        held::held(&self.client, &described, keys).await
     }
 
     fn writing(&self) -> Writing<'_> {

@@ -2,6 +2,7 @@
 
 mod before;
 mod body;
+pub mod conformance;
 mod gate;
 mod jobs;
 mod source;
@@ -13,5 +14,7 @@ pub use body::JobBody;
 pub use gate::{Gate, OpenGate};
 pub use jobs::{JobStatus, Jobs, Sent, THROTTLED, Verdict};
 pub use source::{Read, Sizing, Source, SourceObject, Split};
-pub use target::{CountScope, LoadPlan, Relation, Target, TargetField, TargetObject, Writing};
+pub use target::{
+    CountScope, Held, LoadPlan, Relation, Target, TargetField, TargetObject, Writing,
+};
 pub use transactions::{Claim, Loaded, Transactions};

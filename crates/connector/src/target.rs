@@ -1,5 +1,6 @@
 //! A system that is written.
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use model::migration::Operation;
@@ -14,9 +15,18 @@ pub trait Target: Send + Sync {
     /// Looks an object or table up.
     async fn describe(&self, to: &str) -> Result<TargetObject, Failure>;
 
-    /// Refuses a plan that can't work before anything is sent (no unique index on the key, no field that carries our key, no right to write), and
-    /// makes what writing needs. Changes no records. May be called many times, by several services at once.
-    async fn prepare(&self, plan: &LoadPlan) -> Result<(), Failure>;
+    /// Refuses a plan that can't work before anything is sent (no unique index on the key, no field that carries our key, no right to write). Changes nothing.
+    async fn check(&self, plan: &LoadPlan) -> Result<(), Failure>;
+
+    /// Checks a plan, and makes what writing by it needs. Changes no records. May be called many times, by several services at once.
+    async fn prepare(&self, plan: &LoadPlan) -> Result<(), Failure> {
+        self.check(plan).await
+    }
+
+    /// Which of these keys records of `to` have: an answer for each row, in its order. The columns are fields of `to` that identify its records; a row with
+    /// a null among them is nobody's key. Keys that the target takes for one are one here: the case of letters, or how a number is written. Changes nothing,
+    /// and takes no more calls than so many keys need.
+    async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure>;
 
     /// How this target writes.
     fn writing(&self) -> Writing<'_>;
@@ -61,6 +71,15 @@ pub trait Target: Send + Sync {
     fn metadata(&self, _field: &NewField) -> Option<Result<MetadataFile, Failure>> {
         None
     }
+}
+
+/// Which keys a target holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// For each key that was asked for.
+    pub there: Vec<bool>,
+    /// The calls that it took.
+    pub calls: u64,
 }
 
 /// The two ways of writing.

@@ -1,5 +1,6 @@
 //! Writing in transactions: one per chunk, which holds claim, writes and outcome.
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use model::{Attempt, ChunkNumber, ChunkRef, Failure};
 use record::{Outcome, Payload};
@@ -45,4 +46,11 @@ pub trait Transactions: Send + Sync {
         payload: Payload,
         gate: &dyn Gate,
     ) -> Result<Loaded, Failure>;
+
+    /// The records that `load` would fail before the target has seen them, by their rows, each with the reason. Sends nothing.
+    fn unwritable(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+    ) -> Result<Vec<(usize, Failure)>, Failure>;
 }

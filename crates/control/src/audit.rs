@@ -103,9 +103,9 @@ const OUTCOME: &str = "
     insert into audit_log (run_id, scheduler_run_id, object, chunk, attempt, pass, outcome, started_at, ended_at, duration_seconds,
         source_count, extracted_count, transformed_count, loaded_count, success_count, failed_count, skipped_count,
         created_count, updated_count, unchanged_count, deleted_count, rejected_count, status, error_message, job_id, batch_id,
-        file_path, file_size_mb, source_checksum, target_checksum, read_epoch, bytes, balanced, created_by, changed_count)
+        file_path, file_size_mb, source_checksum, target_checksum, read_epoch, bytes, balanced, created_by, changed_count, dry_run)
     select id, scheduler_run_id, $2, $3, $4, 'records', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33 from runs where id = $1
+        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, kind = 'dry_run' from runs where id = $1
     on conflict do nothing
     returning audit_id, (select kind from chunks where run_id = $1 and object = $2 and chunk = $3) as kind";
 
@@ -170,8 +170,8 @@ impl Control {
         let [_, message, _, details] = crate::settle::failure_args(Some(&failed.failure))?;
         let sql = "
             insert into audit_log (run_id, scheduler_run_id, object, chunk, attempt, pass, outcome, started_at, ended_at,
-                duration_seconds, status, error_message, error_details, created_by)
-            select id, scheduler_run_id, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED', $10, $11, $12 from runs
+                duration_seconds, status, error_message, error_details, created_by, dry_run)
+            select id, scheduler_run_id, $2, $3, $4, $5, $6, $7, $8, $9, 'FAILED', $10, $11, $12, kind = 'dry_run' from runs
             where id = $1 and not exists (select 1 from audit_log where run_id = $1 and object = $2 and chunk = $3 and attempt = $4 and outcome)
             on conflict do nothing";
         let values = vec![

@@ -7,6 +7,7 @@ mod db;
 mod dispatch;
 mod error;
 mod failures;
+mod foreseen;
 mod inherit;
 mod job;
 mod jobs;

@@ -44,11 +44,7 @@ impl Reign {
         if unleased.is_empty() {
             return Ok(());
         }
-        let migration = &line.catalog.run(&run.id).await?.migration;
-        let load = Queue::Load {
-            migration: migration.migration.clone(),
-            connection: migration.target.clone(),
-        };
+        let load = line.catalog.run(&run.id).await?.load_queue();
         for queue in [
             Queue::Extract,
             Queue::Transform,

@@ -28,7 +28,7 @@ pub(crate) struct PreparedObject {
     pub(crate) target_before: u64,
 }
 
-/// Reads the file and asks every system. Changes no records anywhere.
+/// Reads the file and asks every system. Changes nothing anywhere.
 pub(crate) async fn prepare(
     connections: &Connections,
     request: &StartRun,
@@ -66,6 +66,19 @@ pub(crate) async fn prepare(
         }
     }
     Ok(Prepared { migration, objects })
+}
+
+/// Has the target make what writing needs. Changes no records.
+pub(crate) async fn make_room(
+    connections: &Connections,
+    prepared: &Prepared,
+) -> Result<(), Failure> {
+    let target = connections.target(&prepared.migration).await?;
+    for object in &prepared.objects {
+        let made = target.prepare(&object.plan).await;
+        made.map_err(|failure| failure.object(&object.name))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn read(request: &StartRun) -> Result<Migration, Failure> {
@@ -165,7 +178,7 @@ async fn prepare_object(
         began: Utc::now(),
     })?;
     let plan = load_plan(object, &described, &mapper, run);
-    target.prepare(&plan).await?;
+    target.check(&plan).await?;
     Ok(PreparedObject {
         name: object.name.clone(),
         phase: 0,

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod dry_run;
+mod foreseen_keys;
 mod jobs;
 mod queues;
 mod transactions;

@@ -9,8 +9,9 @@ use connectors::Connections;
 use model::Failure;
 use model::migration::Migration;
 use queue::Queue;
-use service::{Line, Role, Stage, Worker, work};
+use service::{Handler, Line, Role, Stage, Worker, work};
 
+use crate::dry_run::DryRun;
 use crate::{jobs, transactions};
 
 /// How often unfinished runs are looked for.
@@ -37,7 +38,7 @@ async fn find(
 ) -> Result<(), Failure> {
     for run in line.control.active_runs().await? {
         let pinned = line.catalog.run(&run.id).await?;
-        let queue = queue_of(&pinned.migration);
+        let queue = pinned.load_queue();
         if served.contains(&queue) {
             continue;
         }
@@ -45,13 +46,6 @@ async fn find(
         served.insert(queue);
     }
     Ok(())
-}
-
-fn queue_of(migration: &Migration) -> Queue {
-    Queue::Load {
-        migration: migration.migration.clone(),
-        connection: migration.target.clone(),
-    }
 }
 
 async fn begin(
@@ -62,6 +56,11 @@ async fn begin(
 ) -> Result<(), Failure> {
     tracing::debug!(%queue, "serves");
     let target = connections.target(migration).await?;
+    if let Queue::DryRun { .. } = queue {
+        let (line, connections) = (line.clone(), connections.clone());
+        serve_queue(line.clone(), queue, DryRun { line, connections });
+        return Ok(());
+    }
     if let Writing::Jobs(_) = target.writing() {
         let desk = jobs::Desk::new(line.clone(), connections.clone(), migration);
         line.spawn(desk.clone().tell_room());
@@ -69,21 +68,26 @@ async fn begin(
         line.tasks.spawn(desk.adopt());
         return Ok(());
     }
+    let (line, connections) = (line.clone(), connections.clone());
+    serve_queue(
+        line.clone(),
+        queue,
+        transactions::Loader { line, connections },
+    );
+    Ok(())
+}
+
+fn serve_queue(line: Line, queue: Queue, handler: impl Handler) {
     let worker = Worker {
         role: Role::Loader,
         stage: Stage::Loading,
         queue,
         always: false,
-        handler: Arc::new(transactions::Loader {
-            line: line.clone(),
-            connections: connections.clone(),
-        }),
+        handler: Arc::new(handler),
     };
-    let line = line.clone();
     line.tasks.clone().spawn(async move {
         if let Err(failure) = work(line, worker).await {
             tracing::error!(%failure, "a load queue is served no more");
         }
     });
-    Ok(())
 }

@@ -45,6 +45,8 @@ pub(crate) struct Place<'a> {
     pub(crate) field: Option<&'a TargetField>,
     /// The parent's field by which a lookup finds it, and the parent's object where the lookup may point to several.
     pub(crate) found_by: Option<(Option<String>, String)>,
+    /// The target's object that holds the parents.
+    pub(crate) parent: Option<String>,
 }
 
 impl<'a> Place<'a> {
@@ -53,6 +55,7 @@ impl<'a> Place<'a> {
             name: field.name.clone(),
             field: Some(field),
             found_by: None,
+            parent: None,
         }
     }
 
@@ -258,6 +261,9 @@ impl Compiler<'_> {
         }
         if let Some((_, by)) = &place.found_by {
             column = meta::with_lookup(column, by);
+        }
+        if let Some(parent) = &place.parent {
+            column = meta::with_parent(column, parent);
         }
         let sent_as = place.sent_as();
         let is_key = self.is_key(&place.name);

@@ -58,6 +58,7 @@ impl Compiler<'_> {
             let place = self.place(name)?;
             return Ok(Place {
                 found_by: Some((None, by)),
+                parent: Some(object.to_owned()),
                 ..place
             });
         };
@@ -72,11 +73,13 @@ impl Compiler<'_> {
             )
             .hint(format!("it points to: {}", relation.to.join(", "))));
         };
+        let parent = Some(to.clone());
         let object = (relation.to.len() > 1).then(|| to.clone());
         Ok(Place {
             name: relation.name.clone(),
             field: None,
             found_by: Some((object, by)),
+            parent,
         })
     }
 
@@ -109,6 +112,7 @@ impl Compiler<'_> {
                     name: name.clone(),
                     field: None,
                     found_by: None,
+                    parent: None,
                 };
                 let values = Some((names.collect(), Otherwise::Reject));
                 self.computed(place, expression, OnNull::Clear, values)

@@ -25,9 +25,18 @@ macro_rules! words {
 pub enum RunKind {
     /// Every record of every object.
     Full,
+    /// The line up to the target, which is only asked: what would become of each record. Nothing is written.
+    DryRun,
 }
 
-words!(RunKind { Full => "full" });
+words!(RunKind { Full => "full", DryRun => "dry_run" });
+
+impl RunKind {
+    /// Whether it changes anything in the target.
+    pub fn writes(self) -> bool {
+        self != Self::DryRun
+    }
+}
 
 /// The kill switch of a run. Anyone may set it; every service obeys it by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -15,6 +15,11 @@ pub enum Queue {
         migration: String,
         connection: String,
     },
+    /// Mapped records of dry runs, to the loaders of one target. What comes by this queue is never written.
+    DryRun {
+        migration: String,
+        connection: String,
+    },
     /// Outcomes, to auditors.
     Audit,
     /// Word to the coordinator.
@@ -34,6 +39,14 @@ impl Queue {
                 migration,
                 connection,
             } => format!("{prefix}.load.{}.{}", encode(migration), encode(connection)),
+            Self::DryRun {
+                migration,
+                connection,
+            } => format!(
+                "{prefix}.dry-run.{}.{}",
+                encode(migration),
+                encode(connection)
+            ),
             Self::Audit => format!("{prefix}.audit"),
             Self::Reports => format!("{prefix}.reports"),
             Self::Reconcile => format!("{prefix}.reconcile"),
@@ -48,6 +61,10 @@ impl fmt::Display for Queue {
                 migration,
                 connection,
             } => write!(f, "load of {migration} into {connection}"),
+            Self::DryRun {
+                migration,
+                connection,
+            } => write!(f, "dry run of {migration} into {connection}"),
             Self::Extract => f.write_str("extract"),
             Self::Transform => f.write_str("transform"),
             Self::Audit => f.write_str("audit"),

@@ -46,6 +46,10 @@ pub(crate) async fn check(
         own.extracted.into(),
     )];
 
+    if !run.kind.writes() {
+        // Nothing was written: what the target holds says nothing about this run.
+        return Ok(checks);
+    }
     // Objects that go to the same place can't be told apart by counting there: they are counted together.
     let to = &pinned.plan.to;
     let siblings: Vec<_> = run

@@ -17,6 +17,8 @@ const MEANING: &str = "stevedore.meaning";
 const ON_NULL: &str = "stevedore.on_null";
 /// The parent's field by which a lookup finds it.
 const LOOKUP: &str = "stevedore.lookup";
+/// The target's object that holds the parents of a lookup.
+const PARENT: &str = "stevedore.parent";
 /// The field is a stamp, and so not part of checksums.
 const STAMP: &str = "stevedore.stamp";
 
@@ -63,6 +65,15 @@ pub fn with_lookup(field: Field, external_id: &str) -> Field {
 
 pub fn lookup(field: &Field) -> Option<&str> {
     field.metadata().get(LOOKUP).map(String::as_str)
+}
+
+/// Says in which of the target's objects the parents of a lookup are.
+pub fn with_parent(field: Field, object: &str) -> Field {
+    with(field, PARENT, object)
+}
+
+pub fn parent(field: &Field) -> Option<&str> {
+    field.metadata().get(PARENT).map(String::as_str)
 }
 
 pub fn with_stamp(field: Field) -> Field {

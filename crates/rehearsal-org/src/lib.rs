@@ -15,6 +15,7 @@ mod schema;
 mod settings;
 mod soap;
 mod soql;
+mod sosl;
 mod store;
 mod tls;
 mod values;

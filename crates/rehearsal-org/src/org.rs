@@ -18,6 +18,7 @@ use crate::schema::catalogue::Catalogue;
 use crate::settings::Pace;
 use crate::store::database::Database;
 use crate::store::transaction::{Reading, Writing};
+use crate::values::moment::now;
 
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
@@ -31,6 +32,8 @@ pub(crate) struct Org {
     pub(crate) seed: u64,
     pace: Pace,
     url: String,
+    /// When it was started, in seconds.
+    since: i64,
     calls: AtomicU64,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -55,6 +58,7 @@ impl Org {
             seed,
             pace,
             url,
+            since: now(),
             calls: AtomicU64::new(0),
             tasks: Mutex::default(),
             tooling: catalogue.for_tooling(),
@@ -78,6 +82,10 @@ impl Org {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(crate) fn since(&self) -> i64 {
+        self.since
     }
 
     /// The records as they are now; what is written later is not seen by this reader.

@@ -127,6 +127,11 @@ pub(crate) fn write_element(name: &str, text: &str, out: &mut String) {
     out.push('>');
 }
 
+/// Appends `<name xsi:nil="true"/>`.
+pub(crate) fn nil(name: &str, out: &mut String) {
+    out.push_str(&format!("<{name} xsi:nil=\"true\"/>"));
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

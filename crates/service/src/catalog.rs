@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use connector::{LoadPlan, SourceObject};
 use control::Control;
 use model::migration::Migration;
-use model::{Failure, RunId};
+use model::{Failure, RunId, RunKind};
+use queue::Queue;
 use serde::de::DeserializeOwned;
 
 /// How many runs are remembered; more than one process ever works on at once.
@@ -28,6 +29,7 @@ pub struct PinnedObject {
 #[derive(Debug, Clone)]
 pub struct PinnedRun {
     pub id: RunId,
+    pub kind: RunKind,
     pub migration: Migration,
     pub objects: HashMap<String, PinnedObject>,
     pub scheduler_run_id: Option<String>,
@@ -39,6 +41,22 @@ impl PinnedRun {
         self.objects
             .get(name)
             .ok_or_else(|| Failure::bug(format!("run {} has no object {name}", self.id)))
+    }
+
+    /// Where its mapped chunks go. Those of a dry run go by a queue from which nobody writes.
+    pub fn load_queue(&self) -> Queue {
+        let migration = self.migration.migration.clone();
+        let connection = self.migration.target.clone();
+        match self.kind.writes() {
+            true => Queue::Load {
+                migration,
+                connection,
+            },
+            false => Queue::DryRun {
+                migration,
+                connection,
+            },
+        }
     }
 }
 
@@ -81,6 +99,7 @@ impl Catalog {
         let objects = self.control.objects(id).await?;
         Ok(PinnedRun {
             id: id.clone(),
+            kind: run.kind,
             migration: Migration::parse(&run.file, &run.migration)?,
             scheduler_run_id: run.scheduler_run_id,
             began: run.created_at,

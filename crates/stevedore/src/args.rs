@@ -74,6 +74,9 @@ pub(crate) struct RunArgs {
     /// Returns as soon as the run is accepted.
     #[arg(long)]
     pub(crate) detach: bool,
+    /// Does all but the write: says what would become of each record, by the target as it is. Nothing is written to it.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Only this object; may be repeated.
     #[arg(long, value_name = "OBJECT")]
     pub(crate) only: Vec<String>,

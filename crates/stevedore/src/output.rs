@@ -1,9 +1,9 @@
 //! What is printed: for people, or one JSON document.
 
 use api::{ErrorEnvelope, JobsView, ObjectView, RunView};
-use model::Failure;
+use model::{Books, Failure, RunKind};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -50,30 +50,23 @@ impl Output {
 }
 
 /// The document that `run --json` ends with.
-pub(crate) fn summary(run: &RunView) -> serde_json::Value {
+pub(crate) fn summary(run: &RunView) -> Value {
     let objects: Vec<_> = run
         .objects
         .iter()
         .map(|object| {
-            let books = &object.books;
-            json!({
-                "name": object.name,
-                "extracted": books.extracted,
-                "created": books.created,
-                "updated": books.updated,
-                "unchanged": books.unchanged,
-                "deleted": books.deleted,
-                "rejected": books.rejected,
-                "failed": books.failed,
-                "skipped": books.skipped,
-                "changed": object.changed,
-                "seconds": object.seconds,
-            })
+            let mut said = Map::from_iter([("name".to_owned(), object.name.as_str().into())]);
+            let counts = counts(run.summary.kind, &object.books).into_iter();
+            said.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
+            said.insert("changed".to_owned(), object.changed.into());
+            said.insert("seconds".to_owned(), object.seconds.into());
+            said
         })
         .collect();
     json!({
         "run": run.summary.run,
         "migration": run.summary.migration,
+        "kind": run.summary.kind,
         "status": run.summary.status,
         "reason": run.summary.reason,
         "balanced": run.balanced,
@@ -82,11 +75,47 @@ pub(crate) fn summary(run: &RunView) -> serde_json::Value {
     })
 }
 
+/// A run in full, as one document. The counts of a dry run are named for what they are here as well.
+pub(crate) fn document(run: &RunView) -> Value {
+    let mut document = json!(run);
+    if run.summary.kind.writes() {
+        return document;
+    }
+    let objects = document.get_mut("objects").and_then(Value::as_array_mut);
+    for (said, object) in objects.into_iter().flatten().zip(&run.objects) {
+        let Some(said) = said.as_object_mut() else {
+            continue;
+        };
+        let done = counts(RunKind::Full, &object.books);
+        said.retain(|name, _| done.iter().all(|(count, _)| count != name));
+        let counts = counts(run.summary.kind, &object.books).into_iter();
+        said.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
+    }
+    document
+}
+
+/// An object's books, each count by its name.
+fn counts(kind: RunKind, books: &Books) -> [(&'static str, u64); 8] {
+    let name = |done, would_be| if kind.writes() { done } else { would_be };
+    [
+        ("extracted", books.extracted),
+        (name("created", "would_create"), books.created),
+        (name("updated", "would_update"), books.updated),
+        (name("unchanged", "would_leave_unchanged"), books.unchanged),
+        (name("deleted", "would_delete"), books.deleted),
+        (name("rejected", "would_reject"), books.rejected),
+        (name("failed", "would_fail"), books.failed),
+        (name("skipped", "would_skip"), books.skipped),
+    ]
+}
+
 /// A run in full, for people.
 pub(crate) fn describe(run: &RunView) -> String {
     let summary = &run.summary;
+    let dry = !summary.kind.writes();
     let mut text = format!(
-        "run {}  {}  {}\n",
+        "{} {}  {}  {}\n",
+        if dry { "DRY RUN" } else { "run" },
         summary.run,
         summary.migration,
         summary.status.as_str()
@@ -94,25 +123,11 @@ pub(crate) fn describe(run: &RunView) -> String {
     if let Some(reason) = &summary.reason {
         text += &format!("  {reason}\n");
     }
-    text += &table(
-        &[
-            "object",
-            "to",
-            "state",
-            "extracted",
-            "created",
-            "updated",
-            "unchanged",
-            "deleted",
-            "rejected",
-            "failed",
-            "skipped",
-            "changed",
-            "chunks",
-            "seconds",
-        ],
-        run.objects.iter().map(row),
-    );
+    let names = counts(summary.kind, &Books::default()).map(|(name, _)| name.replace('_', " "));
+    let mut head = vec!["object", "to", "state"];
+    head.extend(names.iter().map(String::as_str));
+    head.extend(["changed", "chunks", "seconds"]);
+    text += &table(&head, run.objects.iter().map(row));
     text += &run.jobs.as_ref().map(jobs).unwrap_or_default();
     for object in &run.objects {
         if let Some(failure) = &object.failure {
@@ -141,6 +156,9 @@ pub(crate) fn describe(run: &RunView) -> String {
     } else {
         "  books do not balance (yet)\n"
     };
+    if dry {
+        text += "  a dry run: nothing was written; the target was asked what it holds, and its records were not counted\n";
+    }
     text
 }
 
@@ -170,23 +188,18 @@ fn jobs(jobs: &JobsView) -> String {
 }
 
 fn row(object: &ObjectView) -> Vec<String> {
-    let books = &object.books;
-    vec![
+    let mut row = vec![
         object.name.clone(),
         object.to.clone(),
         object.state.as_str().to_owned(),
-        books.extracted.to_string(),
-        books.created.to_string(),
-        books.updated.to_string(),
-        books.unchanged.to_string(),
-        books.deleted.to_string(),
-        books.rejected.to_string(),
-        books.failed.to_string(),
-        books.skipped.to_string(),
+    ];
+    row.extend(counts(RunKind::Full, &object.books).map(|(_, count)| count.to_string()));
+    row.extend([
         object.changed.to_string(),
         format!("{}/{}", object.chunks_done, object.chunks_total),
         format!("{:.1}", object.seconds),
-    ]
+    ]);
+    row
 }
 
 /// Columns wide enough for what is in them; columns of numbers to the right. Columns that hold nothing but zeros are left out.

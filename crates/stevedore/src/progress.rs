@@ -8,7 +8,7 @@ use indicatif::{
     HumanCount, HumanDuration, HumanFloatCount, MultiProgress, ProgressBar, ProgressState,
     ProgressStyle,
 };
-use model::ObjectState;
+use model::{ObjectState, RunKind};
 
 pub(crate) struct Progress {
     bars: MultiProgress,
@@ -33,7 +33,7 @@ impl Progress {
             let bar = self
                 .by_object
                 .entry(object.name.clone())
-                .or_insert_with(|| self.bars.add(bar(object)));
+                .or_insert_with(|| self.bars.add(bar(object, run.summary.kind)));
             if bar.is_finished() {
                 continue;
             }
@@ -42,7 +42,7 @@ impl Progress {
                 None => bar.unset_length(),
             }
             bar.set_position(object.books.settled());
-            bar.set_message(word(object));
+            bar.set_message(word(object, run.summary.kind));
             if object.state == ObjectState::Moved {
                 bar.finish();
             }
@@ -69,16 +69,17 @@ fn expected(object: &ObjectView) -> Option<u64> {
     }
 }
 
-fn word(object: &ObjectView) -> String {
+fn word(object: &ObjectView, kind: RunKind) -> String {
     let refused = object.books.refused();
     match (object.state, refused) {
         (ObjectState::ReadingKeys, _) => "reading keys".to_owned(),
         (_, 0) => String::new(),
-        (_, refused) => format!("{refused} refused"),
+        (_, refused) if kind.writes() => format!("{refused} refused"),
+        (_, refused) => format!("{refused} would be refused"),
     }
 }
 
-fn bar(object: &ObjectView) -> ProgressBar {
+fn bar(object: &ObjectView, kind: RunKind) -> ProgressBar {
     let template = "{prefix:>16} [{bar:28}] {human_pos}/{total} {rate}{left} {msg}";
     // The template is ours and valid; the default stands in all the same.
     let style =
@@ -103,5 +104,8 @@ fn bar(object: &ObjectView) -> ProgressBar {
         .with_key("left", left);
     ProgressBar::no_length()
         .with_style(style.progress_chars("=> "))
-        .with_prefix(object.name.clone())
+        .with_prefix(match kind.writes() {
+            true => object.name.clone(),
+            false => format!("dry run: {}", object.name),
+        })
 }

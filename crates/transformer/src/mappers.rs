@@ -90,10 +90,7 @@ impl Mappers {
             duplicates,
             key: pinned.source.key.clone(),
             second_pass_of: object.second_pass_of.clone(),
-            load_queue: Queue::Load {
-                migration: run.migration.migration.clone(),
-                connection: run.migration.target.clone(),
-            },
+            load_queue: run.load_queue(),
         };
         Ok((mapping, lasting))
     }

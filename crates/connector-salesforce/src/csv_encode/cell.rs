@@ -63,7 +63,8 @@ fn null_of(field: &Field) -> &'static str {
     if meta::keeps_on_null(field) { "" } else { NULL }
 }
 
-fn texts_of(field: &Field, column: &ArrayRef) -> Result<Vec<String>, Failure> {
+/// The text of each value.
+pub(crate) fn texts_of(field: &Field, column: &ArrayRef) -> Result<Vec<String>, Failure> {
     let cell = cell(field, column)?;
     (0..column.len())
         .map(|row| {

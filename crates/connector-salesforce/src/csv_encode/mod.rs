@@ -13,6 +13,7 @@ use crate::columns::{Column, columns};
 use crate::key::{self, KeyForm};
 
 pub(crate) use cell::NULL;
+pub(crate) use cell::texts_of as texts;
 use cell::{Cell, Unsendable, cell};
 
 /// The records as rows, without a header.

@@ -28,14 +28,16 @@ struct JobInfo {
 }
 
 /// What a query gave.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Each with a header of its own.
-    pub(super) pages: Vec<Spool>,
+    pub(crate) pages: Vec<Spool>,
     /// When it was asked.
     pub(super) epoch: String,
+    /// The calls that it took.
+    pub(crate) calls: u64,
 }
 
-pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answer, Failure> {
+pub(crate) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answer, Failure> {
     let operation = if all_rows { "queryAll" } else { "query" };
     let body = json!({
         "operation": operation,
@@ -47,7 +49,9 @@ pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<A
     // Asked twice, a query is answered twice: no harm is done when an answer is lost.
     let job: JobInfo = client.json(Call::post(&["jobs", "query"], &body)).await?;
     let begun = Instant::now();
+    let mut calls = 1;
     loop {
+        calls += 1;
         let info: JobInfo = client.json(Call::get(&["jobs", "query", &job.id])).await?;
         match info.state.as_str() {
             "JobComplete" => break,
@@ -74,6 +78,7 @@ pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<A
         }
         let (page, next) = Spool::page(client, call.timeout(TRANSFER_TIMEOUT)).await?;
         pages.push(page);
+        calls += 1;
         match next {
             Some(next) if Some(&next) == locator.as_ref() => {
                 return Err(Failure::chunk(
@@ -88,5 +93,6 @@ pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<A
     Ok(Answer {
         pages,
         epoch: job.created_date,
+        calls,
     })
 }

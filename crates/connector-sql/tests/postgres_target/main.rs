@@ -4,5 +4,6 @@
 mod claims;
 mod database;
 mod fences;
+mod held;
 mod trouble;
 mod writes;

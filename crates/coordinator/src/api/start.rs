@@ -24,6 +24,9 @@ pub(crate) async fn start(
     }
     let id = RunId::generate();
     let prepared = preflight::prepare(&office.connections, &request, &id).await?;
+    if !request.dry_run {
+        preflight::make_room(&office.connections, &prepared).await?;
+    }
     let run = new_run(&request, id, prepared)?;
     let created = control.create_run(&run).await?;
     Ok(Json(match created {
@@ -76,10 +79,36 @@ fn joined(request: &StartRun, run: &control::Run) -> Result<Started, Failure> {
         )
         .hint("give each migration's runs keys of their own"));
     }
+    let kind = kind_of(request);
+    if kind != run.kind {
+        let word = |kind| match kind {
+            RunKind::Full => "without --dry-run",
+            RunKind::DryRun => "with --dry-run",
+        };
+        return Err(Failure::usage(
+            "other_run",
+            format!(
+                "the key belongs to run {}, which began {}",
+                run.id,
+                word(run.kind)
+            ),
+        )
+        .hint(format!(
+            "join it {}, or give this run a key of its own",
+            word(run.kind)
+        )));
+    }
     Ok(Started {
         run: run.id.to_string(),
         joined: true,
     })
+}
+
+fn kind_of(request: &StartRun) -> RunKind {
+    match request.dry_run {
+        true => RunKind::DryRun,
+        false => RunKind::Full,
+    }
 }
 
 fn new_run(request: &StartRun, id: RunId, prepared: Prepared) -> Result<NewRun, Failure> {
@@ -88,7 +117,7 @@ fn new_run(request: &StartRun, id: RunId, prepared: Prepared) -> Result<NewRun, 
         id,
         idempotency_key: request.id.clone(),
         migration: prepared.migration.migration,
-        kind: RunKind::Full,
+        kind: kind_of(request),
         file_sha256: format!("{:x}", Sha256::digest(request.file.as_bytes())),
         file,
         requested_by: request

@@ -15,6 +15,7 @@ pub(crate) fn summary(run: &Run) -> RunSummary {
     RunSummary {
         run: run.id.to_string(),
         migration: run.migration.clone(),
+        kind: run.kind,
         status: run.status,
         desired_state: run.desired,
         reason: run.status_reason.clone(),

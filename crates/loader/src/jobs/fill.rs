@@ -1,6 +1,6 @@
 //! Takes chunks from the target's queue and fills jobs with them, towards what one may hold.
-//! A job is sent when it is full, when all chunks of its object have come, or when no more come for a while. No chunk is held for so long that the broker would
-//! take it away: what may not be sent for some time goes back to the queue, and nothing is taken from there before it may.
+//! A job is sent when it is full, when all chunks of its object have come, or when no more come for a while. No chunk is held for so long that the broker
+//! would take it away: what may not be sent for some time goes back to the queue, and nothing is taken from there before it may.
 
 use std::collections::HashMap;
 use std::iter;
@@ -94,7 +94,8 @@ impl Desk {
     async fn fill_until_broken(&self, queue: &Queue) -> Result<(), Failure> {
         let mut chunks = self.line.broker.consume(queue, PREFETCH).await?;
         let mut batches = Batches::new();
-        let hold = self.line.settings.chunks.hold();
+        let settings = &self.line.settings.chunks;
+        let (linger, hold) = (settings.job_linger(), settings.hold());
         // What may still be waited for room, before what was sent ahead to us gets too old.
         let mut patience = hold;
         let mut last = Instant::now();
@@ -104,18 +105,35 @@ impl Desk {
                 delivery = chunks.next() => Some(delivery?),
                 () = tokio::time::sleep(SOON), if !batches.is_empty() => None,
             };
-            let quiet = delivery.is_none().then(|| last.elapsed());
-            let mut full = None;
+            let waited = delivery.is_none();
+            let mut due = Vec::new();
             if let Some(delivery) = delivery {
                 last = Instant::now();
                 if let Some((filled, rows)) = self.take_chunk(delivery).await {
-                    full = self.put_in(&mut batches, filled, &rows).await;
+                    let capacity = self.capacity(&filled.chunk.run).await? as u64;
+                    let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
+                    let batch = batches.entry(object).or_default();
+                    if !batch.has_room(rows.len() as u64, capacity) {
+                        due.push(std::mem::take(batch));
+                    }
+                    if let Err((delivery, failure)) = batch.push(filled, &rows) {
+                        self.refuse(delivery, failure).await;
+                    }
                 }
-            } else {
+            }
+            if waited {
                 patience = hold;
             }
-            let due = self.due(&mut batches, quiet).await;
-            let due: Vec<_> = full.into_iter().chain(due).collect();
+            let is_over = last.elapsed() >= linger;
+            for (object, batch) in std::mem::take(&mut batches) {
+                let is_due = batch.since.elapsed() > hold
+                    || waited && (is_over || !self.may_grow(&object).await);
+                if is_due {
+                    due.push(batch);
+                } else {
+                    batches.insert(object, batch);
+                }
+            }
             let mut due = due.into_iter();
             while let Some(batch) = due.next() {
                 let waits = Instant::now();
@@ -129,43 +147,6 @@ impl Desk {
                 self.send_off(batch, place);
             }
         }
-    }
-
-    /// Puts a chunk into its object's batch. Returns the one that was there when the chunk found no room in it.
-    async fn put_in(&self, batches: &mut Batches, filled: Filled, rows: &[u8]) -> Option<Batch> {
-        let capacity = match self.capacity(&filled.chunk.run).await {
-            Ok(capacity) => capacity as u64,
-            Err(failure) => {
-                self.refuse(filled.delivery, failure).await;
-                return None;
-            }
-        };
-        let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
-        let batch = batches.entry(object).or_default();
-        let is_full = !batch.has_room(rows.len() as u64, capacity);
-        let full = is_full.then(|| std::mem::take(batch));
-        if let Err((delivery, failure)) = batch.push(filled, rows) {
-            self.refuse(delivery, failure).await;
-        }
-        full
-    }
-
-    /// Takes out the batches that wait for no other chunk, or have waited for too long; `quiet` is for how long none has come.
-    async fn due(&self, batches: &mut Batches, quiet: Option<Duration>) -> Vec<Batch> {
-        let settings = &self.line.settings.chunks;
-        let is_over = quiet.is_some_and(|quiet| quiet >= settings.job_linger());
-        let mut due = Vec::new();
-        for (object, batch) in std::mem::take(batches) {
-            if is_over
-                || batch.since.elapsed() > settings.hold()
-                || (quiet.is_some() && !self.may_grow(&object).await)
-            {
-                due.push(batch);
-            } else {
-                batches.insert(object, batch);
-            }
-        }
-        due
     }
 
     async fn hand_back(&self, chunks: impl Iterator<Item = Filled>) {

@@ -149,7 +149,7 @@ impl Shared {
 
     fn line(&self, queue: &Queue) -> Result<ShortString, Error> {
         let name = self.topology.line(queue)?;
-        if matches!(queue, Queue::Load { .. }) {
+        if matches!(queue, Queue::Load { .. } | Queue::DryRun { .. }) {
             self.known().insert(name.clone());
         }
         Ok(name)

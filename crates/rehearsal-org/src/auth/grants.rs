@@ -1,14 +1,14 @@
 //! The token endpoint: client credentials, JWT bearer, refresh token, username and password.
 
 use axum::http::StatusCode;
+use ring::hmac;
 use serde_json::{Value as Json, json};
 
-use super::{Auth, MOST_FORM, basic_credentials, jwt, same};
+use super::{Auth, MOST_FORM, basic_credentials, jwt, same, to_base64};
 use crate::errors::ApiError;
 use crate::org::{Org, USERNAME};
 use crate::rest::Reply;
 use crate::rest::call::{Call, form_pairs};
-use crate::settings::random_text;
 use crate::values::moment::now;
 
 const JWT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -72,6 +72,33 @@ pub(crate) async fn token(org: &Org, call: Call) -> Result<Reply, ApiError> {
     Ok(Reply::json(&granted(org, signed)))
 }
 
+/// `POST /services/oauth2/introspect`: whether a token is valid, and whose it is.
+pub(crate) async fn introspect(org: &Org, call: Call) -> Result<Reply, ApiError> {
+    call.only("POST")?;
+    let basic = basic_credentials(&call.headers);
+    let body = call.bytes(MOST_FORM).await?;
+    let fields = form_pairs(&String::from_utf8_lossy(&body));
+    let form = Form { fields, basic };
+    form.client(&org.auth, true)?;
+    let token = form.needed("token")?;
+    let kind = if org.auth.check_token(token).is_ok() {
+        "access_token"
+    } else if org.auth.may_refresh(token) {
+        "refresh_token"
+    } else {
+        return Ok(Reply::json(&json!({"active": false})));
+    };
+    let (organization, user) = org.identity();
+    Ok(Reply::json(&json!({
+        "active": true,
+        "scope": "api",
+        "client_id": org.auth.client_id,
+        "username": USERNAME,
+        "sub": format!("{}/id/{organization}/{user}", org.url()),
+        "token_type": kind,
+    })))
+}
+
 fn missing(field: &str) -> ApiError {
     refused(
         "invalid_request",
@@ -133,17 +160,39 @@ fn by_assertion(auth: &Auth, form: &Form) -> Result<(), ApiError> {
 /// A new token and what clients want to know with it. An assertion's reply is neither signed nor dated.
 fn granted(org: &Org, signed: bool) -> Json {
     let (organization, user) = org.identity();
+    let id = format!("{}/id/{organization}/{user}", org.url());
     let mut reply = json!({
         "access_token": org.auth.issue(&organization),
         "scope": "api",
         "instance_url": org.url(),
         "api_instance_url": org.url(),
-        "id": format!("{}/id/{organization}/{user}", org.url()),
+        "id": id,
         "token_type": "Bearer",
     });
     if signed {
-        reply["signature"] = json!(random_text(44));
-        reply["issued_at"] = json!((now() * 1000).to_string());
+        let issued = (now() * 1000).to_string();
+        reply["signature"] = json!(signature(&org.auth.client_secret, &id, &issued));
+        reply["issued_at"] = json!(issued);
     }
     reply
+}
+
+/// By which a client can tell that the identity comes from whoever knows its secret.
+fn signature(secret: &str, id: &str, issued: &str) -> String {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&secret, format!("{id}{issued}").as_bytes());
+    to_base64(signature.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_and_time_are_signed_with_the_clients_secret() {
+        assert_eq!(
+            signature("secret", "https://x/id/00D/005", "1700000000000"),
+            "JzI/7yJRCJAFeoU3MJD0sQxls5Q2R2t2yc9wCp8FkY4="
+        );
+    }
 }

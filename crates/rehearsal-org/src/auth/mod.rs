@@ -23,7 +23,7 @@ const MOST_TOKENS: usize = 256;
 /// The most a form may hold, in bytes.
 const MOST_FORM: usize = 64 * 1024;
 
-pub(crate) use grants::token;
+pub(crate) use grants::{introspect, token};
 pub(crate) use key::PublicKey;
 
 pub(crate) struct Auth {
@@ -167,11 +167,12 @@ fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && difference == 0
 }
 
-/// `POST /services/oauth2/revoke`.
+/// `/services/oauth2/revoke`; the token is in the form, or in the address.
 pub(crate) async fn revoke(org: &Org, call: Call) -> Result<Reply, ApiError> {
-    call.only("POST")?;
+    call.only("GET,POST")?;
+    let mut form = call.query.clone();
     let body = call.bytes(MOST_FORM).await?;
-    let form = form_pairs(&String::from_utf8_lossy(&body));
+    form.extend(form_pairs(&String::from_utf8_lossy(&body)));
     if let Some((_, token)) = form.iter().find(|(name, _)| name == "token") {
         org.auth.revoke(token);
     }
@@ -242,6 +243,27 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Encodes in the standard alphabet, padded.
+fn to_base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = three
+            .iter()
+            .chain([&0, &0])
+            .take(3)
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        for place in 0..4 {
+            let six = bits >> (18 - 6 * place) & 63;
+            out.push(match place {
+                place if place > three.len() => '=',
+                _ => char::from(LETTERS[six as usize]),
+            });
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +274,15 @@ mod tests {
         assert_eq!(base64("aWQ6cw=="), Some(b"id:s".to_vec()));
         assert_eq!(base64("-_-_"), base64("+/+/"));
         assert_eq!(base64("a$"), None);
+    }
+
+    #[test]
+    fn base64_encodes_what_it_decodes() {
+        for bytes in [&b"id:secret"[..], b"id:s", b"id:se", b"", &[0, 255, 62, 63]] {
+            assert_eq!(base64(&to_base64(bytes)).as_deref(), Some(bytes));
+        }
+        assert_eq!(to_base64(b"id:s"), "aWQ6cw==");
+        assert_eq!(to_base64(b"id:se"), "aWQ6c2U=");
     }
 
     #[test]

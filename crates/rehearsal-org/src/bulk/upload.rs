@@ -1,11 +1,10 @@
-//! Receives a job's rows: once per job, chunked or not, gzip or plain, straight to where they stay.
+//! Receives a job's rows: once per job, chunked or not, straight to where they stay.
 
 use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use flate2::write::GzDecoder;
 use futures::StreamExt as _;
 
 use super::content::{Content, Spool};
@@ -86,7 +85,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Reads a body of at most this many bytes, unpacked if it is packed.
+/// Reads a body of at most this many bytes.
 pub(super) async fn collect(
     mut content: Content,
     headers: &HeaderMap,
@@ -106,35 +105,22 @@ pub(super) async fn collect(
             "The content could not be read to its end",
         )
     };
-    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    let gzip = text(header::CONTENT_ENCODING).is_some_and(|e| e.eq_ignore_ascii_case("gzip"));
-    let length = text(header::CONTENT_LENGTH)
-        .and_then(|l| l.parse::<u64>().ok())
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok())
         .unwrap_or_default();
     if length > most {
         return Err(too_large());
     }
     let mut pieces = body.into_data_stream();
-    if !gzip {
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|_| broken())?;
-            content.write_all(&piece).map_err(no_room)?;
-            if content.len() > most {
-                return Err(too_large());
-            }
-        }
-        return Ok(content);
-    }
-    let mut decoder = GzDecoder::new(content);
     while let Some(piece) = pieces.next().await {
-        decoder
-            .write_all(&piece.map_err(|_| broken())?)
-            .map_err(|_| broken())?;
-        if decoder.get_ref().len() > most {
+        let piece = piece.map_err(|_| broken())?;
+        content.write_all(&piece).map_err(no_room)?;
+        if content.len() > most {
             return Err(too_large());
         }
     }
-    decoder.finish().map_err(|_| broken())
+    Ok(content)
 }
 
 /// The error of an org that can't keep what it is sent.

@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
+use super::unpack::unpacked;
 use crate::errors::ApiError;
 use crate::write::journal::Journal;
 
@@ -34,11 +35,18 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(parts: Parts, body: Body) -> Self {
         let query = parts.uri.query().unwrap_or_default();
-        Self {
+        let mut call = Self {
+            body: unpacked(&parts.headers, body),
             headers: parts.headers,
-            body,
             ..Self::of(parts.method, parts.uri.path(), query)
+        };
+        // Clients that can send nothing but POST name the method they mean.
+        if call.method == Method::POST
+            && let Some(Ok(meant)) = call.parameter("_HttpMethod").map(str::parse)
+        {
+            call.method = meant;
         }
+        call
     }
 
     /// A call inside another, without headers or body. Its address need not be well formed.
@@ -86,9 +94,13 @@ impl Call {
         whole.and_then(|v| v.parse().ok()).unwrap_or_default()
     }
 
-    /// Refuses any other method.
+    /// Refuses any other method. What can be got can be asked for its head.
     pub(crate) fn only(&self, allowed: &str) -> Result<(), ApiError> {
-        if allowed.split(',').any(|m| m == self.method.as_str()) {
+        let method = match self.method.as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        if allowed.split(',').any(|m| m == method) {
             Ok(())
         } else {
             Err(ApiError::method(self.method.as_str(), allowed))

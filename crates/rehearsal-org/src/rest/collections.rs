@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
@@ -43,33 +43,40 @@ pub(super) async fn write(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError>
     let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
-        let mut runs: Vec<(&Object, Vec<Map<String, Json>>)> = Vec::new();
-        for record in records {
-            let object = typed(org, &record)?;
-            match runs.last_mut() {
-                Some((last, run)) if last.index == object.index => run.push(record),
-                _ => runs.push((object, vec![record])),
-            }
-        }
-        if runs.len() > MOST_RUNS {
-            return Err(ApiError::bad(
-                "INVALID_INPUT",
-                "records of one type must follow each other, in at most 10 runs",
-            ));
-        }
-        let runs: Vec<_> = runs
-            .into_iter()
-            .map(|(object, run)| (object, operation, run))
-            .collect();
-        Ok(Reply::json(&write_runs(
-            org,
-            &runs,
-            all_or_none,
-            false,
-            journal.as_deref(),
-        )))
+        let journal = journal.as_deref();
+        let saved = save_typed(org, operation, records, all_or_none, journal)?;
+        Ok(Reply::json(&saved))
     })
     .await?
+}
+
+/// Writes records of several types; gives each one's outcome.
+pub(crate) fn save_typed(
+    org: &Org,
+    operation: Operation,
+    records: Vec<Map<String, Json>>,
+    all_or_none: bool,
+    journal: Option<&Journal>,
+) -> Result<Vec<Json>, ApiError> {
+    let mut runs: Vec<(&Object, Vec<Map<String, Json>>)> = Vec::new();
+    for record in records {
+        let object = typed(org, &record)?;
+        match runs.last_mut() {
+            Some((last, run)) if last.index == object.index => run.push(record),
+            _ => runs.push((object, vec![record])),
+        }
+    }
+    if runs.len() > MOST_RUNS {
+        return Err(ApiError::bad(
+            "INVALID_INPUT",
+            "records of one type must follow each other, in at most 10 runs",
+        ));
+    }
+    let runs: Vec<_> = runs
+        .into_iter()
+        .map(|(object, run)| (object, operation, run))
+        .collect();
+    Ok(write_runs(org, &runs, all_or_none, false, journal))
 }
 
 /// `composite/sobjects/X/<Ext>`: upsert.
@@ -80,41 +87,54 @@ pub(super) async fn upsert(
     field: &str,
 ) -> Result<Reply, ApiError> {
     call.only("PATCH")?;
-    let described = org
-        .catalogue
-        .object(object)
-        .ok_or_else(ApiError::not_found)?;
-    let key = described
-        .field(field)
-        .filter(|f| described.at(*f).is_key())
-        .ok_or_else(|| {
-            let message =
-                format!("Provided external ID field does not exist or is not accessible: {field}");
-            ApiError::new(axum::http::StatusCode::NOT_FOUND, "NOT_FOUND", message)
-        })?;
-    let object = described.index;
+    let (object, field) = (object.to_owned(), field.to_owned());
+    // Told before the records are read.
+    key(org, &object, &field)?;
     let journal = call.journal.clone();
     let (all_or_none, records) = records(call.json().await?)?;
     org.blocking(move |org| {
-        let object = org.catalogue.at(object);
-        for record in &records {
-            if typed(org, record)?.index != object.index {
-                return Err(ApiError::bad(
-                    "INVALID_TYPE",
-                    format!("every record must be of type {}", object.name),
-                ));
-            }
-        }
-        let runs = [(object, Operation::Upsert(key), records)];
-        Ok(Reply::json(&write_runs(
-            org,
-            &runs,
-            all_or_none,
-            true,
-            journal.as_deref(),
-        )))
+        let journal = journal.as_deref();
+        let saved = upsert_all(org, &object, &field, records, all_or_none, journal)?;
+        Ok(Reply::json(&saved))
     })
     .await?
+}
+
+/// An object and the field of it that can name a record.
+fn key<'a>(org: &'a Org, object: &str, field: &str) -> Result<(&'a Object, u16), ApiError> {
+    let object = org
+        .catalogue
+        .object(object)
+        .ok_or_else(ApiError::not_found)?;
+    let key = object.field(field).filter(|f| object.at(*f).is_key());
+    let key = key.ok_or_else(|| {
+        let message =
+            format!("Provided external ID field does not exist or is not accessible: {field}");
+        ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+    })?;
+    Ok((object, key))
+}
+
+/// Upserts records of one type by a key; gives each one's outcome.
+pub(crate) fn upsert_all(
+    org: &Org,
+    object: &str,
+    field: &str,
+    records: Vec<Map<String, Json>>,
+    all_or_none: bool,
+    journal: Option<&Journal>,
+) -> Result<Vec<Json>, ApiError> {
+    let (object, key) = key(org, object, field)?;
+    for record in &records {
+        if typed(org, record)?.index != object.index {
+            return Err(ApiError::bad(
+                "INVALID_TYPE",
+                format!("every record must be of type {}", object.name),
+            ));
+        }
+    }
+    let runs = [(object, Operation::Upsert(key), records)];
+    Ok(write_runs(org, &runs, all_or_none, true, journal))
 }
 
 /// `POST composite/sobjects/X`: read by ids; those not found come back as null.
@@ -193,17 +213,27 @@ async fn remove(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
     let journal = call.journal.clone();
     org.blocking(move |org| {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut store = org.write();
-        let (mut outcomes, undo) = delete_free(org, &mut store, None, &ids, false, all_or_none);
-        if let Some(journal) = journal {
-            journal.add(undo);
-        }
-        if all_or_none {
-            fail_all(&mut outcomes);
-        }
-        Reply::json(&shown(org, &outcomes, false))
+        Reply::json(&delete_all(org, &ids, all_or_none, journal.as_deref()))
     })
     .await
+}
+
+/// Deletes records of any type; gives each one's outcome.
+pub(crate) fn delete_all(
+    org: &Org,
+    ids: &[&str],
+    all_or_none: bool,
+    journal: Option<&Journal>,
+) -> Vec<Json> {
+    let mut store = org.write();
+    let (mut outcomes, undo) = delete_free(org, &mut store, None, ids, false, all_or_none);
+    if let Some(journal) = journal {
+        journal.add(undo);
+    }
+    if all_or_none {
+        fail_all(&mut outcomes);
+    }
+    shown(org, &outcomes, false)
 }
 
 fn records(body: Map<String, Json>) -> Result<(bool, Vec<Map<String, Json>>), ApiError> {

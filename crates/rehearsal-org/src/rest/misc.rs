@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::Call;
 use super::reply::Reply;
-use super::route::NEWEST;
+use super::route::{NEWEST, OLDEST};
 use crate::errors::ApiError;
 use crate::org::Org;
 
@@ -24,13 +24,13 @@ pub(crate) fn daily(org: &Org) -> (u64, u64) {
 pub(super) fn versions(call: &Call) -> Result<Reply, ApiError> {
     call.only("GET")?;
     let seasons = ["Spring", "Summer", "Winter"];
-    let all: Vec<Json> = (60..=NEWEST)
+    let all: Vec<Json> = (OLDEST..=NEWEST)
         .map(|version| {
             // Version 60 was Spring '24; there are three a year, and Winter is named for the year it leads into.
-            let since = version - 60;
-            let year = 24 + since / 3 + u32::from(since % 3 == 2);
+            let season = version % 3;
+            let year = version / 3 + 4 + u32::from(season == 2);
             json!({
-                "label": format!("{} '{year}", seasons[(since % 3) as usize]),
+                "label": format!("{} '{year}", seasons[season as usize]),
                 "url": format!("/services/data/v{version}.0"),
                 "version": format!("{version}.0"),
             })
@@ -47,6 +47,9 @@ pub(super) fn resources(org: &Org, call: &Call) -> Result<Reply, ApiError> {
         "sobjects": format!("{base}/sobjects"),
         "query": format!("{base}/query"),
         "queryAll": format!("{base}/queryAll"),
+        "search": format!("{base}/search"),
+        "parameterizedSearch": format!("{base}/parameterizedSearch"),
+        "recent": format!("{base}/recent"),
         "tooling": format!("{base}/tooling"),
         "limits": format!("{base}/limits"),
         "composite": format!("{base}/composite"),

@@ -2,7 +2,7 @@
 //! one file per area.
 
 pub(crate) mod call;
-mod collections;
+pub(crate) mod collections;
 mod composite;
 mod control;
 pub(crate) mod cursors;
@@ -11,10 +11,14 @@ mod misc;
 pub(crate) mod packed;
 mod query;
 mod records;
+mod related;
+pub(crate) mod replication;
 mod reply;
 mod route;
+pub(crate) mod search;
 pub(crate) mod server;
 mod tooling;
+mod unpack;
 
 pub(crate) use misc::daily;
 pub(crate) use reply::Reply;

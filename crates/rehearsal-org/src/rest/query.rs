@@ -30,6 +30,16 @@ pub(super) async fn start(org: &Arc<Org>, call: Call, deleted: bool) -> Result<R
             .await??;
         return Ok(Reply::json(&columns));
     }
+    of_text(org, call, text, deleted).await
+}
+
+/// The first page of a query, as the call wants it.
+pub(super) async fn of_text(
+    org: &Arc<Org>,
+    call: Call,
+    text: String,
+    deleted: bool,
+) -> Result<Reply, ApiError> {
     let page = page(&call);
     let version = call.version;
     let body = org

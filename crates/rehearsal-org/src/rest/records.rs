@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
 use super::misc::reads;
+use super::related;
 use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::faults::locks::{delete_free, lock_drafts};
@@ -127,7 +128,7 @@ pub(super) async fn by_id(
     .await?
 }
 
-/// `sobjects/X/<field>/<value>`.
+/// `sobjects/X/<field>/<value>`, or `sobjects/X/<id>/<relationship>`.
 pub(super) async fn by_key(
     org: &Arc<Org>,
     call: Call,
@@ -135,8 +136,12 @@ pub(super) async fn by_key(
     field: &str,
     value: &str,
 ) -> Result<Reply, ApiError> {
-    call.only("GET,HEAD,PATCH,DELETE")?;
     let described = object(org, name)?;
+    if described.field(field).is_none() && org.catalogue.read_id(field).is_ok() {
+        let id = existing(org, &org.read(), described, field)?;
+        return related::answer(org, call, described, id, value).await;
+    }
+    call.only("GET,HEAD,PATCH,DELETE")?;
     let key = described
         .field(field)
         .filter(|f| described.at(*f).is_key())

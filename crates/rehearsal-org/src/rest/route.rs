@@ -7,13 +7,15 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::{collections, composite, control, describe, misc, query, records, tooling};
+use super::{
+    collections, composite, control, describe, misc, query, records, replication, search, tooling,
+};
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::{auth, bulk, soap};
 
-/// The API versions answered: from the first with Bulk 2.0 ingest to the newest.
-const OLDEST: u32 = 41;
+/// The API versions answered: from the first that is not retired to the newest.
+pub(super) const OLDEST: u32 = 31;
 pub(super) const NEWEST: u32 = 67;
 
 pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiError> {
@@ -21,6 +23,7 @@ pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiE
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["services", "oauth2", "token"] => auth::token(org, call).await,
+        ["services", "oauth2", "introspect"] => auth::introspect(org, call).await,
         ["services", "oauth2", "revoke"] => auth::revoke(org, call).await,
         ["services", "oauth2", "userinfo"] | ["id", _, _] => auth::userinfo(org, &call),
         ["services", "Soap" | "soap", api, version]
@@ -67,14 +70,22 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
         ["query"] => query::start(org, call, false).await,
         ["queryAll"] => query::start(org, call, true).await,
         ["query" | "queryAll", locator] => query::next(org, call, (*locator).to_owned()).await,
+        ["search"] => search::by_statement(org, call).await,
+        ["parameterizedSearch"] => search::by_parameters(org, call).await,
         ["sobjects"] => describe::global(org, &call),
         ["sobjects", object] if call.method == "POST" => records::create(org, call, object).await,
         ["sobjects", object] => describe::basic(org, &call, object),
         ["sobjects", object, "describe"] => describe::object(org, &call, object),
+        // Layouts, which this org has not.
+        ["sobjects", _, "describe", ..] => Err(ApiError::not_found()),
+        ["sobjects", object, "updated"] => replication::updated(org, &call, object),
+        ["sobjects", object, "deleted"] => replication::deleted(org, &call, object),
         ["sobjects", object, id] => records::by_id(org, call, object, id).await,
         ["sobjects", object, field, value] => {
             records::by_key(org, call, object, field, value).await
         }
+        // Nothing is viewed here, so nothing was lately.
+        ["recent"] => call.only("GET").map(|()| Reply::json_text("[]".to_owned())),
         ["composite"] => composite::composite(org, call).await,
         ["composite", "batch"] => composite::batch(org, call).await,
         ["composite", "tree", object] => composite::tree(org, call, object).await,
@@ -83,6 +94,8 @@ async fn resource(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<Reply, Ap
         ["composite", "sobjects", object, field] => {
             collections::upsert(org, call, object, field).await
         }
+        ["jobs", "ingest", ..] if call.version_number() < 41 => Err(ApiError::not_found()),
+        ["jobs", "query", ..] if call.version_number() < 47 => Err(ApiError::not_found()),
         ["jobs", "query", rest @ ..] => bulk::query::routes::answer(org, call, rest).await,
         ["tooling", rest @ ..] => tooling::answer(org, call, rest).await,
         ["jobs", "ingest", rest @ ..] => bulk::routes::answer(org, call, rest).await,

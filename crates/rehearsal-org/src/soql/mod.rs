@@ -19,6 +19,7 @@ mod plan;
 pub(crate) mod run;
 mod scalar;
 pub(crate) mod shape;
+mod shape_soap;
 mod shape_xml;
 mod tally;
 #[cfg(test)]

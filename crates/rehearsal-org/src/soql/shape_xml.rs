@@ -4,7 +4,7 @@ use super::shape::{Part, Shape, Writer};
 use crate::ids::RecordId;
 use crate::values::Value;
 use crate::values::plain::write_plain;
-use crate::xml::{write_element, write_text};
+use crate::xml::{nil, write_element, write_text};
 
 impl Writer<'_> {
     /// Appends one record as an element of this name. Children are not written.
@@ -42,8 +42,4 @@ impl Writer<'_> {
         }
         out.push_str(&format!("</{name}>"));
     }
-}
-
-fn nil(name: &str, out: &mut String) {
-    out.push_str(&format!("<{name} xsi:nil=\"true\"/>"));
 }

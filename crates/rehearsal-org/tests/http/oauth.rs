@@ -122,7 +122,7 @@ async fn no_token_and_a_wrong_one_are_refused_in_an_array() {
     assert_eq!(status, 200);
     assert_eq!(
         versions[0],
-        json!({"label": "Spring '24", "url": "/services/data/v60.0", "version": "60.0"})
+        json!({"label": "Summer '14", "url": "/services/data/v31.0", "version": "31.0"})
     );
     assert_eq!(
         versions.as_array().unwrap().last().unwrap()["label"],

@@ -107,9 +107,9 @@ async fn other_versions_and_operations_are_faults() {
         assert_eq!(status, 500);
         assert_eq!(between(&reply, "faultcode"), "sf:UNSUPPORTED_API_VERSION");
     }
-    let other = body.replace("login", "getUserInfo");
+    let other = body.replace("login", "sendEmail");
     for (body, text) in [
-        (other, "No operation available for request getUserInfo"),
+        (other, "No operation available for request sendEmail"),
         ("<a/>".to_owned(), "The envelope has no body"),
         ("not xml".to_owned(), "text outside the root element"),
     ] {

@@ -19,7 +19,8 @@ pub(crate) async fn run(desk: &Desk, output: &Output, args: RunArgs) -> Result<u
     request.only = args.only;
     request.phases = args.phase;
     request.connections = args.connection;
-    confirm(&request, args.yes)?;
+    request.dry_run = args.dry_run;
+    confirm(&request, args.yes || args.dry_run)?;
     if args.detach && desk.server.is_none() {
         super::serve::in_background(&desk.settings).await?;
     }

@@ -15,7 +15,7 @@ pub(crate) async fn status(
     let reached = desk.reach(Want::Look).await?;
     if let Some(run) = run {
         let view = reached.client.run(&run).await?;
-        output.print(&view, || output::describe(&view));
+        output.print(&output::document(&view), || output::describe(&view));
         return Ok(exit::DONE);
     }
     let list = reached.client.runs().await?;
@@ -27,12 +27,16 @@ pub(crate) async fn status(
             vec![
                 run.run.clone(),
                 run.migration.clone(),
+                run.kind.as_str().replace('_', " "),
                 run.status.as_str().to_owned(),
                 run.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
                 run.reason.clone().unwrap_or_default(),
             ]
         });
-        output::table(&["run", "migration", "status", "created", "reason"], rows)
+        output::table(
+            &["run", "migration", "kind", "status", "created", "reason"],
+            rows,
+        )
     });
     Ok(exit::DONE)
 }

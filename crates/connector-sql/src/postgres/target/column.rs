@@ -79,7 +79,7 @@ fn text(base: &str, target: &TargetField) -> (TextForm, String, Option<String>) 
 }
 
 /// The type without its modifier: `numeric(10,2)` is `numeric`.
-fn base(native: &str) -> String {
+pub(super) fn base(native: &str) -> String {
     match (native.find('('), native.find(')')) {
         (Some(open), Some(close)) if open < close => {
             format!("{}{}", &native[..open], &native[close + 1..])

@@ -14,7 +14,7 @@ use super::claim::Claimed;
 use super::column::Column;
 use super::stage::CopyError;
 use super::{PostgresTarget, Transaction};
-use crate::postgres::copy::encode::Unwritable;
+use crate::postgres::copy::encode::{TextForm, Unwritable, encode};
 
 impl PostgresTarget {
     pub(super) async fn load_chunk(
@@ -148,6 +148,29 @@ fn refused(unwritable: Vec<Unwritable>, batch: &RecordBatch) -> HashMap<usize, R
             (unwritable.row, refused)
         })
         .collect()
+}
+
+/// The records that COPY can't carry, as they would be refused.
+pub(super) fn unwritable(
+    plan: &LoadPlan,
+    batch: &RecordBatch,
+) -> Result<Vec<(usize, Failure)>, Failure> {
+    let columns = columns(plan, batch)?;
+    let forms: Vec<(usize, TextForm)> = columns
+        .iter()
+        .map(|column| (column.place, column.form))
+        .collect();
+    let (_, unwritable) = encode(batch, &forms, false)?;
+    let refused = refused(unwritable, batch).into_iter();
+    Ok(refused
+        .map(|(row, why)| {
+            let mut failure = Failure::reject(&why.code, why.message);
+            if let Some(field) = why.fields.first() {
+                failure = failure.field(field);
+            }
+            (row, failure)
+        })
+        .collect())
 }
 
 /// One ledger row for every record of the chunk.

@@ -6,6 +6,7 @@ mod claim;
 mod column;
 mod describe;
 mod fence;
+mod held;
 mod inspect;
 mod load;
 mod prepare;
@@ -14,10 +15,11 @@ mod stage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{
-    Claim, CountScope, Gate, Intent, LoadPlan, Loaded, Pace, Target, TargetObject, Transactions,
-    Writing,
+    Claim, CountScope, Gate, Held, Intent, LoadPlan, Loaded, Pace, Target, TargetObject,
+    Transactions, Writing,
 };
 use model::migration::SqlSettings;
 use model::{Failure, Finding};
@@ -110,9 +112,17 @@ impl Target for PostgresTarget {
         self.describe_table(&mut transaction, to).await
     }
 
+    async fn check(&self, plan: &LoadPlan) -> Result<(), Failure> {
+        self.check_plan(plan)
+    }
+
     async fn prepare(&self, plan: &LoadPlan) -> Result<(), Failure> {
-        self.check(plan)?;
+        self.check_plan(plan)?;
         self.make_claims(plan).await
+    }
+
+    async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure> {
+        self.held_keys(to, keys).await
     }
 
     fn writing(&self) -> Writing<'_> {
@@ -160,5 +170,13 @@ impl Transactions for PostgresTarget {
         gate: &dyn Gate,
     ) -> Result<Loaded, Failure> {
         self.load_chunk(plan, claim, payload, gate).await
+    }
+
+    fn unwritable(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        load::unwritable(plan, records)
     }
 }

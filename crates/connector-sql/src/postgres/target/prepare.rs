@@ -7,7 +7,7 @@ use model::migration::Operation;
 use super::PostgresTarget;
 
 impl PostgresTarget {
-    pub(super) fn check(&self, plan: &LoadPlan) -> Result<(), Failure> {
+    pub(super) fn check_plan(&self, plan: &LoadPlan) -> Result<(), Failure> {
         let target = &plan.target;
         if plan.operation == Operation::HardDelete {
             return Err(Failure::usage(

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
+use super::misc::reads;
 use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::org::Org;
@@ -60,7 +61,7 @@ pub(super) fn resources(call: &Call) -> Reply {
 /// `POST composite`.
 pub(super) async fn composite(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
     call.only("GET,POST")?;
-    if call.method == axum::http::Method::GET {
+    if reads(&call.method) {
         return Ok(resources(&call));
     }
     let mut outer = Outer::of(&call);
