@@ -14,6 +14,6 @@ pub use client::Client;
 pub use error::{ErrorBody, ErrorEnvelope};
 pub use types::{
     ChangeGroup, ChangedValue, Changes, CheckReport, CheckedObject, FailedRecord, FailureGroup,
-    Failures, FailuresQuery, Halt, ObjectView, ReconciliationView, RunList, RunSummary, RunView,
-    StartRun, Started,
+    Failures, FailuresQuery, Halt, JobsView, LoweredView, ObjectView, ReconciliationView, RunList,
+    RunSummary, RunView, StartRun, Started,
 };

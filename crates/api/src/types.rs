@@ -85,6 +85,34 @@ pub struct RunView {
     pub over_limit: bool,
     pub objects: Vec<ObjectView>,
     pub reconciliation: Vec<ReconciliationView>,
+    /// Of a run that is not over and writes by jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobsView>,
+}
+
+/// Jobs of a run that are on their way, and how many its target gets at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobsView {
+    /// Stored and not over, those of the run alone.
+    pub on_their_way: u64,
+    /// So many at once now, of all loaders together, whichever run's they are.
+    pub at_once: u64,
+    /// So many where nothing stands against it.
+    pub at_most: u64,
+    /// Loaders that serve the target.
+    pub loaders: u64,
+    /// Where there are fewer than could be.
+    pub lowered: Vec<LoweredView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoweredView {
+    pub loader: String,
+    /// So many at once in this loader.
+    pub at_once: u64,
+    /// `locks`: records were fought over; `throttling`: the target asked to be left alone.
+    pub because_of: String,
+    pub since: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

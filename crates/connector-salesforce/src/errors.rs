@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use connector::THROTTLED;
 use model::{Failure, FailureKind};
 use serde::Deserialize;
 
@@ -171,7 +172,7 @@ fn classify(status: u16, code: &str, message: &str, said: &str, usage: Option<&s
     };
     match (status, code) {
         (_, "REQUEST_LIMIT_EXCEEDED") if message.contains("Concurrent") => Failure::retry(
-            target_code,
+            THROTTLED,
             format!("the org has too much to do at once ({said})"),
         ),
         (_, "REQUEST_LIMIT_EXCEEDED" | "EXCEEDEDQUOTA" | "LIMIT_EXCEEDED" | "API_LIMIT_EXCEEDED") => {
@@ -182,7 +183,11 @@ fn classify(status: u16, code: &str, message: &str, said: &str, usage: Option<&s
             )
             .hint("resume when the 24-hour window has moved on, or ask Salesforce for a higher limit")
         }
-        (_, "QUERY_TIMEOUT" | "SERVER_UNAVAILABLE" | "UNABLE_TO_LOCK_ROW") | (408 | 420 | 429 | 500.., _) => {
+        (420 | 429, _) => Failure::retry(
+            THROTTLED,
+            format!("the org asks to be left alone for a while ({said})"),
+        ),
+        (_, "QUERY_TIMEOUT" | "SERVER_UNAVAILABLE" | "UNABLE_TO_LOCK_ROW") | (408 | 500.., _) => {
             Failure::retry(target_code, format!("the org could not answer ({said})"))
         }
         (401, _) => login_refused(said),
@@ -328,7 +333,7 @@ mod tests {
                 "REQUEST_LIMIT_EXCEEDED",
                 "ConcurrentPerOrgLongTxn Limit exceeded."
             ),
-            is(FailureKind::Retry, "REQUEST_LIMIT_EXCEEDED")
+            is(FailureKind::Retry, THROTTLED)
         );
         assert_eq!(
             kind(401, "INVALID_SESSION_ID", "Session expired or invalid"),

@@ -9,6 +9,9 @@ use model::Failure;
 
 use crate::{JobBody, JobCalls, LoadPlan};
 
+/// The code of a `Retry` by which a target asks to be left alone for a while.
+pub const THROTTLED: &str = "throttled";
+
 /// The calls of a bulk job, each on its own, so that any loader can go on where another stopped. The loader stores the job before `upload`.
 #[async_trait]
 pub trait Jobs: Send + Sync {

@@ -11,7 +11,7 @@ mod transactions;
 pub use before::{Intent, JobCalls, MetadataFile, NewField, Pace};
 pub use body::JobBody;
 pub use gate::{Gate, OpenGate};
-pub use jobs::{JobStatus, Jobs, Sent, Verdict};
+pub use jobs::{JobStatus, Jobs, Sent, THROTTLED, Verdict};
 pub use source::{Read, Sizing, Source, SourceObject, Split};
 pub use target::{CountScope, LoadPlan, Relation, Target, TargetField, TargetObject, Writing};
 pub use transactions::{Claim, Loaded, Transactions};

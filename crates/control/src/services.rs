@@ -73,6 +73,8 @@ impl Control {
     pub async fn farewell(&self, instance: &str) -> Result<()> {
         let sql = "delete from services where instance = $1 or seen_at < {now-$2}";
         let day = millis(Duration::from_secs(24 * 3600));
+        self.db.execute(sql, args![instance, day]).await?;
+        let sql = "delete from rooms where instance = $1 or seen_at < {now-$2}";
         self.db.execute(sql, args![instance, day]).await.map(|_| ())
     }
 }

@@ -64,6 +64,7 @@ async fn begin(
     let target = connections.target(migration).await?;
     if let Writing::Jobs(_) = target.writing() {
         let desk = jobs::Desk::new(line.clone(), connections.clone(), migration.clone());
+        line.spawn(desk.clone().tell_room());
         line.tasks.spawn(desk.clone().fill(queue));
         line.tasks.spawn(desk.adopt());
         return Ok(());

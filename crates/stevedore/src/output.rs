@@ -1,6 +1,6 @@
 //! What is printed: for people, or one JSON document.
 
-use api::{ErrorEnvelope, ObjectView, RunView};
+use api::{ErrorEnvelope, JobsView, ObjectView, RunView};
 use model::Failure;
 use serde::Serialize;
 use serde_json::json;
@@ -113,6 +113,7 @@ pub(crate) fn describe(run: &RunView) -> String {
         ],
         run.objects.iter().map(row),
     );
+    text += &run.jobs.as_ref().map(jobs).unwrap_or_default();
     for object in &run.objects {
         if let Some(failure) = &object.failure {
             text += &format!(
@@ -140,6 +141,31 @@ pub(crate) fn describe(run: &RunView) -> String {
     } else {
         "  books do not balance (yet)\n"
     };
+    text
+}
+
+fn jobs(jobs: &JobsView) -> String {
+    let mut text = format!(
+        "  jobs: {} on their way; {} at once, of {} that {} loader{} may have\n",
+        jobs.on_their_way,
+        jobs.at_once,
+        jobs.at_most,
+        jobs.loaders,
+        if jobs.loaders == 1 { "" } else { "s" }
+    );
+    for lowered in &jobs.lowered {
+        let why = match lowered.because_of.as_str() {
+            "locks" => "records were locked by others",
+            "throttling" => "the target asked to be left alone",
+            other => other,
+        };
+        text += &format!(
+            "    {} at once in {} since {}: {why}\n",
+            lowered.at_once,
+            lowered.loader,
+            lowered.since.format("%Y-%m-%d %H:%M:%S UTC")
+        );
+    }
     text
 }
 
@@ -231,6 +257,27 @@ mod tests {
         assert_eq!(
             table(&["name", "count", "none"], rows),
             "  name  count\n  a        10\n  long      7\n"
+        );
+    }
+
+    #[test]
+    fn jobs_at_once_are_told_with_why_there_are_fewer() {
+        let since = "2027-01-15T08:00:00Z".parse();
+        let shown = jobs(&JobsView {
+            on_their_way: 3,
+            at_once: 5,
+            at_most: 8,
+            loaders: 2,
+            lowered: vec![api::LoweredView {
+                loader: "host-1".to_owned(),
+                at_once: 1,
+                because_of: "locks".to_owned(),
+                since: since.unwrap_or_default(),
+            }],
+        });
+        assert_eq!(
+            shown,
+            "  jobs: 3 on their way; 5 at once, of 8 that 2 loaders may have\n    1 at once in host-1 since 2027-01-15 08:00:00 UTC: records were locked by others\n"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use control::TakenLease;
+use control::{LoweredBy, NewRoom, TakenLease};
 use model::Attempt;
 
 use crate::bed::{Bed, on_both};
@@ -13,6 +13,7 @@ on_both!(
     leases_are_renewed_released_and_taken_over,
     old_leases_are_swept_out,
     services_report_themselves,
+    loaders_report_their_room,
 );
 
 async fn only_the_current_attempt_is_leased(bed: &Bed) {
@@ -149,4 +150,48 @@ async fn services_report_themselves(bed: &Bed) {
     );
     control.farewell("p1").await.unwrap();
     assert_eq!(control.services().await.unwrap().len(), 2);
+}
+
+async fn loaders_report_their_room(bed: &Bed) {
+    let control = &bed.control;
+    let room = |instance: &str, connection: &str| NewRoom {
+        instance: instance.to_owned(),
+        migration: "legacy-crm".to_owned(),
+        connection: connection.to_owned(),
+        at_most: 4,
+        at_once: 4,
+        under_way: 1,
+        lowered: None,
+    };
+    for (instance, connection) in [("p1", "org"), ("p2", "org"), ("p1", "another")] {
+        let room = room(instance, connection);
+        control.report_room(&room).await.unwrap();
+    }
+    let lowered = NewRoom {
+        at_once: 2,
+        lowered: Some((LoweredBy::Locks, MINUTE)),
+        ..room("p2", "org")
+    };
+    control.report_room(&lowered).await.unwrap();
+    let found = control.rooms("legacy-crm", "org", MINUTE).await.unwrap();
+    let shown: Vec<_> = found
+        .iter()
+        .map(|room| (room.instance.as_str(), room.at_once, room.under_way))
+        .collect();
+    assert_eq!(shown, [("p1", 4, 1), ("p2", 2, 1)]);
+    assert_eq!(found[0].lowered, None);
+    let (by, since) = found[1].lowered.unwrap();
+    assert_eq!(by, LoweredBy::Locks);
+    let ago = chrono::Utc::now() - since;
+    assert!((50..=70).contains(&ago.num_seconds()), "{ago}");
+    assert_eq!(control.rooms("other", "org", MINUTE).await.unwrap(), []);
+    control.farewell("p2").await.unwrap();
+    let left = control.rooms("legacy-crm", "org", MINUTE).await.unwrap();
+    assert_eq!(left.len(), 1);
+    eventually("a moment's passing", async || {
+        let moment = Duration::from_millis(1);
+        let seen = control.rooms("legacy-crm", "org", moment).await.unwrap();
+        seen.is_empty()
+    })
+    .await;
 }

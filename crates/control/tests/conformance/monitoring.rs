@@ -107,6 +107,18 @@ async fn populated(bed: &Bed) -> Fixture {
         .await
         .unwrap();
     control
+        .report_room(&control::NewRoom {
+            instance: "p1".to_owned(),
+            migration: "legacy-crm".to_owned(),
+            connection: "org".to_owned(),
+            at_most: 4,
+            at_once: 2,
+            under_way: 2,
+            lowered: Some((control::LoweredBy::Locks, MINUTE)),
+        })
+        .await
+        .unwrap();
+    control
         .save_reconciliations(&[control::Reconciliation {
             run: f.run.clone(),
             object: "a".to_owned(),

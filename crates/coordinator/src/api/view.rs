@@ -1,9 +1,15 @@
 //! A run as the API shows it.
 
-use api::{ObjectView, ReconciliationView, RunSummary, RunView};
+use std::time::Duration;
+
+use api::{JobsView, LoweredView, ObjectView, ReconciliationView, RunSummary, RunView};
 use control::{ChunkCounts, Object, Run};
+use model::migration::Migration;
 use model::{Books, Failure, RunId};
 use service::Line;
+
+/// A loader that told nothing of its jobs for so long is not counted.
+const HEARD: Duration = Duration::from_secs(20);
 
 pub(crate) fn summary(run: &Run) -> RunSummary {
     RunSummary {
@@ -43,7 +49,12 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
     for object in &objects {
         total += object.books;
     }
-    let limits = line.catalog.run(id).await?.migration.limits.clone();
+    let pinned = line.catalog.run(id).await?;
+    let limits = pinned.migration.limits.clone();
+    let jobs = match run.status.is_final() {
+        true => None,
+        false => jobs(line, id, &pinned.migration).await?,
+    };
     Ok(RunView {
         summary: summary(&run),
         balanced: objects.iter().all(|object| object.books.balanced()),
@@ -52,7 +63,41 @@ pub(crate) async fn run(line: &Line, id: &RunId) -> Result<RunView, Failure> {
             .is_exceeded(total.refused(), total.extracted),
         objects,
         reconciliation: reconciliation(line, id).await?,
+        jobs,
     })
+}
+
+/// None where the target takes no jobs, as far as anybody has heard.
+async fn jobs(
+    line: &Line,
+    run: &RunId,
+    migration: &Migration,
+) -> Result<Option<JobsView>, Failure> {
+    let control = &line.control;
+    let on_their_way = control.open_jobs(run).await?.len() as u64;
+    let rooms = control
+        .rooms(&migration.migration, &migration.target, HEARD)
+        .await?;
+    if on_their_way == 0 && rooms.is_empty() {
+        return Ok(None);
+    }
+    let mut view = JobsView {
+        on_their_way,
+        loaders: rooms.len() as u64,
+        ..JobsView::default()
+    };
+    for room in rooms {
+        view.at_once += room.at_once;
+        view.at_most += room.at_most;
+        view.lowered
+            .extend(room.lowered.map(|(by, since)| LoweredView {
+                loader: room.instance,
+                at_once: room.at_once,
+                because_of: by.as_str().to_owned(),
+                since,
+            }));
+    }
+    Ok(Some(view))
 }
 
 fn view(

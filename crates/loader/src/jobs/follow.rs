@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use connector::{JobBody, JobStatus, Jobs, LoadPlan};
-use control::{Job, JobChunk};
+use control::{Job, JobChunk, LoweredBy};
 use model::migration::Operation;
 use model::{ChunkNumber, ChunkRef, Envelope, Failure, FailureKind, Kind, Report};
 use queue::Queue;
@@ -63,6 +63,7 @@ impl Desk {
         let mut id = id.to_owned();
         if let Err(failure) = self.follow_to_end(&mut id).await {
             tracing::warn!(job = id, %failure, "left to be taken up again");
+            self.heed(&failure);
             if failure.kind == FailureKind::PauseRun {
                 self.say_why(&id, failure).await;
             }
@@ -120,7 +121,7 @@ impl Desk {
                 "sends again what the job did not come to, or others held"
             );
             if contended > 0 {
-                self.room.narrow();
+                self.room.narrow(LoweredBy::Locks);
                 let doublings = reading.rounds().saturating_sub(1).min(8);
                 self.hold_for(&job, CALM * 2u32.pow(doublings), false)
                     .await?;

@@ -7,14 +7,15 @@ mod manifest;
 mod reading;
 mod room;
 mod send;
+mod tell_room;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use connector::{Jobs, LoadPlan, Target, Writing};
+use connector::{Jobs, LoadPlan, THROTTLED, Target, Writing};
 use connectors::Connections;
-use control::NewJob;
+use control::{LoweredBy, NewJob};
 use model::migration::Migration;
 use model::{Failure, RunId};
 use service::Line;
@@ -48,6 +49,13 @@ impl Desk {
 
     async fn target(&self) -> Result<Arc<dyn Target>, Failure> {
         self.connections.target(&self.migration).await
+    }
+
+    /// Fewer jobs at once when the target asked to be left alone.
+    fn heed(&self, failure: &Failure) {
+        if failure.code == THROTTLED {
+            self.room.narrow(LoweredBy::Throttling);
+        }
     }
 
     async fn plan(&self, run: &RunId, object: &str) -> Result<LoadPlan, Failure> {

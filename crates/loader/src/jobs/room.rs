@@ -2,7 +2,9 @@
 //! met no trouble.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use control::LoweredBy;
 use tokio::sync::Notify;
 
 #[derive(Clone)]
@@ -14,12 +16,25 @@ struct Shared {
     most: usize,
     state: Mutex<State>,
     changed: Notify,
+    /// For who tells of it.
+    news: Notify,
 }
 
 #[derive(Clone, Copy)]
 struct State {
     limit: usize,
     used: usize,
+    lowered: Option<(LoweredBy, Instant)>,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) at_most: usize,
+    pub(crate) at_once: usize,
+    pub(crate) under_way: usize,
+    /// Why there are fewer than could be, and for how long.
+    pub(crate) lowered: Option<(LoweredBy, Duration)>,
 }
 
 /// One job's place; it is free again when this is dropped.
@@ -35,8 +50,10 @@ impl Room {
                 state: Mutex::new(State {
                     limit: most,
                     used: 0,
+                    lowered: None,
                 }),
                 changed: Notify::new(),
+                news: Notify::new(),
             }),
         }
     }
@@ -51,6 +68,7 @@ impl Room {
                     state.used += 1;
                     // There may be room for the next one that waits as well.
                     self.shared.changed.notify_one();
+                    self.shared.news.notify_one();
                     return Place {
                         shared: Arc::clone(&self.shared),
                     };
@@ -61,13 +79,22 @@ impl Room {
     }
 
     /// Half as many from now on; those under way end as they are.
-    pub(crate) fn narrow(&self) {
+    pub(crate) fn narrow(&self, by: LoweredBy) {
         let mut state = self.shared.state();
         let limit = (state.limit / 2).max(1);
         if limit < state.limit {
-            tracing::info!(jobs_at_once = limit, "fewer jobs at once");
+            tracing::info!(
+                jobs_at_once = limit,
+                because_of = by.as_str(),
+                "fewer jobs at once"
+            );
         }
         state.limit = limit;
+        if limit < self.shared.most {
+            let since = state.lowered.map_or_else(Instant::now, |(_, since)| since);
+            state.lowered = Some((by, since));
+        }
+        self.shared.news.notify_one();
     }
 
     /// One more, up to what there was at first.
@@ -76,8 +103,27 @@ impl Room {
         if state.limit < self.shared.most {
             state.limit += 1;
             tracing::info!(jobs_at_once = state.limit, "more jobs at once");
+            if state.limit == self.shared.most {
+                state.lowered = None;
+            }
             self.shared.changed.notify_one();
+            self.shared.news.notify_one();
         }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let state = *self.shared.state();
+        Standing {
+            at_most: self.shared.most,
+            at_once: state.limit,
+            under_way: state.used,
+            lowered: state.lowered.map(|(by, since)| (by, since.elapsed())),
+        }
+    }
+
+    /// Waits until it stands otherwise than when this was last waited for.
+    pub(crate) async fn news(&self) {
+        self.shared.news.notified().await;
     }
 }
 
@@ -91,6 +137,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.shared.state().used -= 1;
         self.shared.changed.notify_one();
+        self.shared.news.notify_one();
     }
 }
 
@@ -108,7 +155,13 @@ mod tests {
             places.push(room.enter().await);
         }
         assert!(room.enter().now_or_never().is_none());
-        room.narrow();
+        room.narrow(LoweredBy::Locks);
+        let standing = room.standing();
+        assert_eq!(
+            (standing.at_most, standing.at_once, standing.under_way),
+            (4, 2, 4)
+        );
+        assert_eq!(standing.lowered.map(|(by, _)| by), Some(LoweredBy::Locks));
         drop(places.split_off(2));
         assert!(
             room.enter().now_or_never().is_none(),
@@ -126,12 +179,17 @@ mod tests {
         drop(third);
         assert!(waiting.await.is_ok(), "who waits is woken");
         for _ in 0..9 {
-            room.narrow();
+            room.narrow(LoweredBy::Throttling);
         }
         drop(places);
         assert!(
             room.enter().now_or_never().is_some(),
             "never fewer than one"
         );
+        for _ in 0..3 {
+            assert!(room.standing().lowered.is_some());
+            room.widen();
+        }
+        assert_eq!(room.standing().lowered, None, "as many as at first");
     }
 }

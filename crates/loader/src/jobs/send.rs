@@ -31,6 +31,7 @@ impl Desk {
                 failure,
                 free: true,
             }) => {
+                self.heed(&failure);
                 let (control, holder) = (&self.line.control, &self.line.instance);
                 if let Err(error) = control.abandon_job(&job.id, holder).await {
                     tracing::warn!(%error, "a job that came to nothing is left to be taken up");
