@@ -1,6 +1,7 @@
 //! The org as a source: an object or a query, cut into ranges of ids, each read by a Bulk API 2.0 query of its own.
 
 mod ids;
+mod pages;
 mod query;
 mod read;
 mod rows;

@@ -1,4 +1,4 @@
-//! One query job, from its creation to its last page.
+//! One query job, from its creation to its end.
 
 use std::time::Duration;
 
@@ -7,14 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::client::{Call, Client, TRANSFER_TIMEOUT};
-use crate::spool::Spool;
+use crate::client::{Call, Client};
 
 /// The first pause between two looks at a job; then half as long again as it has taken, and no longer than `LATE`.
 const SOON: Duration = Duration::from_millis(100);
 const LATE: Duration = Duration::from_secs(20);
-/// Rows of one page.
-const PAGE: &str = "100000";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,15 +24,14 @@ struct JobInfo {
     error_message: Option<String>,
 }
 
-/// What a query gave.
-pub(super) struct Answer {
-    /// Each with a header of its own.
-    pub(super) pages: Vec<Spool>,
+/// A query that has been answered.
+pub(super) struct Answered {
+    pub(super) job: String,
     /// When it was asked.
     pub(super) epoch: String,
 }
 
-pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answer, Failure> {
+pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answered, Failure> {
     let operation = if all_rows { "queryAll" } else { "query" };
     let body = json!({
         "operation": operation,
@@ -65,28 +61,8 @@ pub(super) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<A
         }
         tokio::time::sleep((begun.elapsed() / 2).clamp(SOON, LATE)).await;
     }
-    let mut pages = Vec::new();
-    let mut locator: Option<String> = None;
-    loop {
-        let mut call = Call::get(&["jobs", "query", &job.id, "results"]).query("maxRecords", PAGE);
-        if let Some(locator) = &locator {
-            call = call.query("locator", locator);
-        }
-        let (page, next) = Spool::page(client, call.timeout(TRANSFER_TIMEOUT)).await?;
-        pages.push(page);
-        match next {
-            Some(next) if Some(&next) == locator.as_ref() => {
-                return Err(Failure::chunk(
-                    "results_unreadable",
-                    "a page of the query's results leads to itself",
-                ));
-            }
-            Some(next) => locator = Some(next),
-            None => break,
-        }
-    }
-    Ok(Answer {
-        pages,
+    Ok(Answered {
+        job: job.id,
         epoch: job.created_date,
     })
 }
