@@ -4,6 +4,7 @@ mod address;
 mod auth;
 mod budget;
 mod client;
+mod collections;
 mod columns;
 mod csv_encode;
 mod describe;

@@ -240,24 +240,7 @@ impl Places {
         let id = || at(self.id).to_owned();
         let verdict = match self.file {
             File::Unprocessed => Verdict::Unprocessed,
-            File::Failed => {
-                let error = row_error::parse(at(self.said));
-                let is_contended = error.is_contended();
-                let (code, message, fields) = (error.code, error.message, error.fields);
-                if is_contended {
-                    Verdict::Contended {
-                        code,
-                        message,
-                        fields,
-                    }
-                } else {
-                    Verdict::Failed {
-                        code,
-                        message,
-                        fields,
-                    }
-                }
-            }
+            File::Failed => row_error::parse(at(self.said)).verdict(),
             File::Successful if shape.operation.deletes() => Verdict::Deleted { id: id() },
             File::Successful if at(self.said).eq_ignore_ascii_case("true") => {
                 Verdict::Created { id: id() }

@@ -34,7 +34,7 @@ pub use chunks::{Chunk, ChunkCounts, ChunkKind};
 pub use dispatch::Dispatched;
 pub use error::{Error, Result};
 pub use failures::{FailedRecord, FailureGroup, Failures, NewFailedRecord, UnresolvedKey};
-pub use job::{Job, JobChunk, JobState, LiveJob, NewJob, StoredJob};
+pub use job::{Job, JobChunk, JobState, LiveJob, NewJob, SentBy, StoredJob};
 pub use keys::{DuplicateKey, KeyRow};
 pub use leadership::{Leader, Term};
 pub use leases::{Lease, TakenLease};

@@ -10,7 +10,16 @@ use crate::exit;
 use crate::output::{Output, bytes, span, table};
 
 /// Calls of a job in the order in which they are made.
-const CALLS: [&str; 6] = ["create", "state", "upload", "close", "polls", "results"];
+const CALLS: [&str; 8] = [
+    "create",
+    "state",
+    "upload",
+    "close",
+    "polls",
+    "results",
+    "look-ups",
+    "collections",
+];
 
 pub(crate) async fn plan(desk: &Desk, output: &Output, args: PlanArgs) -> Result<u8, Failure> {
     let mut request = run::request(&args.look.file)?;
