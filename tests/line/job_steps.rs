@@ -1,7 +1,9 @@
 //! kill -9 of the loader at each step of a bulk job's life, told apart by what passes between it and the org; by insert, so that anything sent twice shows.
+//! The same for small sets, which go by a few calls instead.
 
 use std::sync::{Arc, Mutex};
 
+use api::RunView;
 use model::RunStatus;
 use rehearsal_org::{RehearsalOrg, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +13,8 @@ use tokio::sync::watch;
 use crate::stage::Stage;
 
 const ACCOUNTS: usize = 2_000;
+/// So few that no job is worth it: three calls.
+const FEW: usize = 450;
 
 /// What is cut off, at the first request that holds the marker.
 #[derive(Clone, Copy)]
@@ -108,25 +112,68 @@ async fn pass(
 }
 
 async fn survives(marker: &'static str, cut: Cut) {
-    let (stage, org, middleman) = prepared().await;
+    let (mut stage, org, middleman) = prepared(ACCOUNTS).await;
+    stage.start_all();
+    let run = cut_off(&mut stage, &middleman, marker, cut, INSERT).await;
+    stage.start("loader");
+    finishes(&stage, &org, &run, ACCOUNTS).await;
+    org.stop().await;
+}
+
+/// Starts a run, and kills the loader when it is cut off from the org.
+async fn cut_off(
+    stage: &mut Stage,
+    middleman: &Middleman,
+    marker: &'static str,
+    cut: Cut,
+    how: &str,
+) -> String {
     middleman.cut(marker, cut);
     let reached = middleman.reached.clone();
-    let (mut stage, run) = started(stage).await;
+    let run = stage.run(&file("table: accounts", how)).await;
     stage
         .until("the step is reached", async || *reached.borrow())
         .await;
     stage.kill("loader");
-    finishes(stage, org, &run).await;
+    run
 }
 
-async fn prepared() -> (Stage, RehearsalOrg, Middleman) {
+/// Few records are sent by calls: killed in the middle of one, and what is told of each is right all the same.
+async fn few_survive(marker: &'static str, cut: Cut, how: &str, there: usize) {
+    let (mut stage, org, middleman) = prepared(FEW).await;
+    stage.start_all();
+    if there > 0 {
+        let some = format!("query: \"select * from accounts where id <= {there}\"");
+        let run = stage.run(&file(&some, how)).await;
+        stage.until_status(&run, RunStatus::Completed).await;
+    }
+    let run = cut_off(&mut stage, &middleman, marker, cut, how).await;
+    let before = org.api_calls();
+    stage.start("loader");
+    let view = finishes(&stage, &org, &run, FEW).await;
+    let books = view.objects[0].books;
+    assert_eq!(
+        (books.created, books.updated),
+        ((FEW - there) as u64, there as u64),
+        "{view:?}"
+    );
+    let by_calls = "select distinct sent_by from jobs";
+    assert_eq!(stage.texts("control", by_calls).await, ["calls"]);
+    println!(
+        "{FEW} records, cut off at {marker}: {} API calls from then on",
+        org.api_calls() - before
+    );
+    org.stop().await;
+}
+
+async fn prepared(accounts: usize) -> (Stage, RehearsalOrg, Middleman) {
     let mut stage = Stage::new().await;
     stage
         .execute(
             "source",
             &format!(
                 "create table accounts (id bigint primary key, name text);
-                 insert into accounts select n, 'Account ' || n from generate_series(1, {ACCOUNTS}) n; analyze accounts"
+                 insert into accounts select n, 'Account ' || n from generate_series(1, {accounts}) n; analyze accounts"
             ),
         )
         .await;
@@ -139,24 +186,25 @@ async fn prepared() -> (Stage, RehearsalOrg, Middleman) {
     (stage, org, middleman)
 }
 
-async fn started(mut stage: Stage) -> (Stage, String) {
-    stage.start_all();
-    let file = "migration: line-test
+const INSERT: &str = "operation: insert, external_id: Legacy_Key__c, fields: { Legacy_Key__c: \"'K' || id\", Name: name }";
+const UPSERT: &str = "operation: upsert, external_id: External_Id__c, fields: { External_Id__c: \"'K' || id\", Legacy_Key__c: \"'K' || id\", Name: name }";
+
+fn file(from: &str, how: &str) -> String {
+    format!(
+        "migration: line-test
 connections:
-  source: { kind: postgres, url: \"${SOURCE_URL}\" }
-  target: { kind: salesforce, instance_url: \"${ORG_URL}\", access_token: \"${ORG_TOKEN}\" }
+  source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
+  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", access_token: \"${{ORG_TOKEN}}\" }}
 source: source
 target: target
 objects:
-  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c,
-      fields: { Legacy_Key__c: \"'K' || id\", Name: name } }
-";
-    let run = stage.run(file).await;
-    (stage, run)
+  - {{ name: accounts, from: {{ {from} }}, key: id, to: Account, {how} }}
+"
+    )
 }
 
-async fn finishes(mut stage: Stage, org: RehearsalOrg, run: &str) {
-    stage.start("loader");
+/// The run completes, and the org holds each record once.
+async fn finishes(stage: &Stage, org: &RehearsalOrg, run: &str, accounts: usize) -> RunView {
     let view = stage.until_status(run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
     let failed = stage
@@ -172,12 +220,12 @@ async fn finishes(mut stage: Stage, org: RehearsalOrg, run: &str) {
         .map(|account| format!("{} {}", account["Legacy_Key__c"], account["Name"]))
         .collect();
     held.sort();
-    let mut expected: Vec<_> = (1..=ACCOUNTS)
+    let mut expected: Vec<_> = (1..=accounts)
         .map(|n| format!("\"K{n}\" \"Account {n}\""))
         .collect();
     expected.sort();
     assert_eq!(held, expected);
-    org.stop().await;
+    view
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,9 +250,10 @@ async fn killed_when_the_job_is_closed_and_nobody_knows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_when_the_org_is_at_work_on_the_job() {
-    let (stage, org, _middleman) = prepared().await;
+    let (mut stage, org, _middleman) = prepared(ACCOUNTS).await;
     org.faults().hold_jobs_after(400);
-    let (mut stage, run) = started(stage).await;
+    stage.start_all();
+    let run = stage.run(&file("table: accounts", INSERT)).await;
     stage
         .until("the org has written some", async || {
             org.count("Account") >= 400
@@ -212,7 +261,9 @@ async fn killed_when_the_org_is_at_work_on_the_job() {
         .await;
     stage.kill("loader");
     org.faults().release_jobs();
-    finishes(stage, org, &run).await;
+    stage.start("loader");
+    finishes(&stage, &org, &run, ACCOUNTS).await;
+    org.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,4 +274,27 @@ async fn killed_when_the_job_is_complete_and_its_results_unread() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_when_the_results_are_half_read() {
     survives("/unprocessedrecords", Cut::Answer).await;
+}
+
+const MAKES: &str = "POST /services/data/v66.0/composite/sobjects";
+const PUTS: &str = "PATCH /services/data/v66.0/composite/sobjects/Account";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_by_insert_killed_when_the_org_has_acted_and_nobody_knows() {
+    few_survive(MAKES, Cut::Answer, INSERT, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_by_insert_killed_in_the_middle_of_a_call() {
+    few_survive(MAKES, Cut::Request(700), INSERT, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_by_upsert_killed_when_the_org_has_acted_and_nobody_knows() {
+    few_survive(PUTS, Cut::Answer, UPSERT, 150).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_killed_when_they_are_looked_for_and_not_stored() {
+    few_survive("WHERE%20Legacy_Key__c%20IN", Cut::Answer, INSERT, 0).await;
 }

@@ -68,6 +68,34 @@ impl Fault {
                 faults.fail_calls(method, path, at_least * times, fault);
             }
         };
+        self.order_of(org, rows, calls);
+    }
+
+    /// The same for records so few that they go by collections.
+    fn order_for_few(self, org: &RehearsalOrg, accounts: u64, operation: &str) {
+        let rows = usize::try_from(accounts).unwrap();
+        let method = if operation == "insert" {
+            "POST"
+        } else {
+            "PATCH"
+        };
+        let calls = |fault| {
+            org.faults()
+                .fail_calls(method, "/composite/sobjects", 1, fault);
+        };
+        match self {
+            // There are no jobs.
+            Self::FailedJobs | Self::LockedJobs | Self::Slowness => {}
+            Self::ExpiredSession => {
+                calls(CallFault::Status(401));
+                org.expire_sessions();
+            }
+            _ => self.order_of(org, rows, calls),
+        }
+    }
+
+    fn order_of(self, org: &RehearsalOrg, rows: usize, calls: impl Fn(CallFault)) {
+        let faults = org.faults();
         match self {
             Self::LockedRows => faults.lock_rows(rows / 5),
             Self::Unavailable => calls(CallFault::Status(503)),
@@ -123,12 +151,12 @@ async fn stage_with(accounts: u64) -> Stage {
     stage
 }
 
-fn migration(operation: &str) -> String {
+fn migration(operation: &str, collections: bool) -> String {
     format!(
         "migration: line-test
 connections:
   source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
-  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", client_id: \"${{ORG_CLIENT}}\", client_secret: \"${{ORG_SECRET}}\" }}
+  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", client_id: \"${{ORG_CLIENT}}\", client_secret: \"${{ORG_SECRET}}\", collections: {collections} }}
 source: source
 target: target
 objects:
@@ -193,14 +221,25 @@ fn expected(accounts: u64) -> (Vec<String>, Vec<String>) {
     expected
 }
 
+/// By jobs alone, however few the records.
 async fn started(accounts: u64, operation: &str) -> (Stage, RehearsalOrg, String) {
+    started_with(accounts, operation, false, |_| {}).await
+}
+
+async fn started_with(
+    accounts: u64,
+    operation: &str,
+    collections: bool,
+    order: impl FnOnce(&RehearsalOrg),
+) -> (Stage, RehearsalOrg, String) {
     let mut stage = stage_with(accounts).await;
     let org = RehearsalOrg::start(Settings::default()).await.unwrap();
     stage.set("ORG_URL", &org.url());
     stage.set("ORG_CLIENT", org.client_id());
     stage.set("ORG_SECRET", org.client_secret());
+    order(&org);
     stage.start_all();
-    let run = stage.run(&migration(operation)).await;
+    let run = stage.run(&migration(operation, collections)).await;
     (stage, org, run)
 }
 
@@ -285,6 +324,74 @@ async fn all_at_once_by_upsert() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_at_once_with_few_records() {
+async fn all_at_once_with_few_records_by_jobs() {
     survives(&ALL, "insert", 38).await;
+}
+
+/// All faults that calls can meet, with 38 accounts and 114 contacts.
+async fn few_survive(operation: &str) {
+    const FEW: u64 = 38;
+    let order = |org: &RehearsalOrg| {
+        for fault in ALL {
+            fault.order_for_few(org, FEW, operation);
+        }
+    };
+    let (stage, org, run) = started_with(FEW, operation, true, order).await;
+    arrives(&stage, &org, &run, FEW).await;
+    println!(
+        "{FEW} accounts, {} contacts, {operation} by collections, all faults: {} API calls",
+        FEW * CONTACTS,
+        org.api_calls()
+    );
+    assert_eq!(org.faults().calls_left(), 0, "every fault was met");
+    let view = stage.view(&run).await.expect("a view");
+    for object in &view.objects {
+        assert_eq!(object.books.created, object.books.extracted, "{view:?}");
+    }
+    let sent_by = stage
+        .texts("control", "select distinct sent_by from jobs")
+        .await;
+    assert_eq!(sent_by, ["calls"]);
+    org.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_at_once_with_few_records_by_insert() {
+    few_survive("insert").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_at_once_with_few_records_by_upsert() {
+    few_survive("upsert").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_jobs_may_be_at_once_is_told_and_why_there_are_fewer() {
+    let accounts = accounts();
+    let rows = usize::try_from(accounts).unwrap();
+    // More rows than one job has, so that the last trouble is not over when the run is looked at.
+    let (stage, org, run) = started_with(accounts, "insert", false, |org| {
+        org.faults().lock_rows(rows * 2);
+        org.faults().pace_jobs(Some(Pace {
+            queued: Duration::from_millis(300),
+            per_chunk: Duration::ZERO,
+            finishing: Duration::from_millis(300),
+        }));
+    })
+    .await;
+    stage
+        .until("locks lower how many jobs may be at once", async || {
+            let jobs = stage.view(&run).await.and_then(|view| view.jobs);
+            jobs.is_some_and(|jobs| {
+                jobs.on_their_way > 0
+                    && jobs.at_once < jobs.at_most
+                    && jobs.loaders == 1
+                    && jobs.lowered.iter().any(|why| why.because_of == "locks")
+            })
+        })
+        .await;
+    arrives(&stage, &org, &run, accounts).await;
+    let view = stage.view(&run).await.expect("a view");
+    assert_eq!(view.jobs, None, "it is over");
+    org.stop().await;
 }

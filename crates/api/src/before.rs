@@ -136,6 +136,7 @@ pub enum Known {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedJobs {
+    /// Bulk jobs; none where records are so few that other calls are cheaper.
     pub jobs: u64,
     /// Of all rows, as they are uploaded.
     pub bytes: u64,
@@ -143,7 +144,8 @@ pub struct PlannedJobs {
     pub bytes_rest_on: String,
     /// API calls of all jobs.
     pub calls: u64,
-    /// The same by what they do: `create`, `state`, `upload`, `close`, `polls`, `results`.
+    /// The same by what they do: `create`, `state`, `upload`, `close`, `polls`, `results`; of records so few that no job is worth it, `look-ups` and
+    /// `collections`.
     pub calls_by_kind: BTreeMap<String, u64>,
 }
 

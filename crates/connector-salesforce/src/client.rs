@@ -104,15 +104,29 @@ impl Call {
     }
 
     pub(crate) fn post(segments: &[&str], body: &serde_json::Value) -> Self {
-        let mut call = Self::new(Method::POST, segments);
-        call.body = Body::Json(body.to_string().into());
-        call
+        Self::post_bytes(segments, body.to_string().into())
     }
 
     pub(crate) fn patch(segments: &[&str], body: &serde_json::Value) -> Self {
-        let mut call = Self::new(Method::PATCH, segments);
-        call.body = Body::Json(body.to_string().into());
+        Self::patch_bytes(segments, body.to_string().into())
+    }
+
+    /// With a body that is JSON already.
+    pub(crate) fn post_bytes(segments: &[&str], body: Bytes) -> Self {
+        let mut call = Self::new(Method::POST, segments);
+        call.body = Body::Json(body);
         call
+    }
+
+    /// With a body that is JSON already.
+    pub(crate) fn patch_bytes(segments: &[&str], body: Bytes) -> Self {
+        let mut call = Self::new(Method::PATCH, segments);
+        call.body = Body::Json(body);
+        call
+    }
+
+    pub(crate) fn delete(segments: &[&str]) -> Self {
+        Self::new(Method::DELETE, segments)
     }
 
     pub(crate) fn put_csv(segments: &[&str], header: String, rows: JobBody) -> Self {

@@ -8,13 +8,15 @@ use connector::{Held, TargetField};
 use model::Failure;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::client::{Call, Client};
 use crate::csv_encode;
 use crate::describe::Described;
 use crate::key::KeyForm;
 use crate::soql::{escaped, is_name};
-use crate::source::query;
+use crate::source::{pages, query};
+use crate::spool::Spool;
 
 /// Characters of one query in an address, as they are sent: the org takes 16,384 bytes of address and headers (REST API guide, "Limits").
 const IN_ADDRESS: usize = 12_000;
@@ -156,21 +158,33 @@ async fn ask_in_bulk(
     literals: &[String],
     found: &mut HashSet<String>,
 ) -> Result<u64, Failure> {
-    let answer = query::run(client, &asked.query(literals), false).await?;
+    let answered = query::run(client, &asked.query(literals), false).await?;
+    let mut calls = answered.calls;
     let unreadable = |error: csv::Error| {
         let message = format!("a page of the query's results can't be read: {error}");
         Failure::chunk("results_unreadable", message)
     };
-    for mut page in answer.pages {
-        let mut rows = csv::Reader::from_reader(page.reader()?);
-        for row in rows.records() {
-            let row = row.map_err(unreadable)?;
-            if let Some(text) = row.get(0).filter(|text| !text.is_empty()) {
-                found.insert(asked.alike(text));
+    let (taker, mut pages) = mpsc::channel::<Spool>(1);
+    let handing_over = async {
+        // Dropped at the end, so that the taking ends too.
+        let taker = taker;
+        pages::hand_over(client, &answered.job, &taker).await
+    };
+    let taking = async {
+        while let Some(mut page) = pages.recv().await {
+            calls += 1;
+            let mut rows = csv::Reader::from_reader(page.reader()?);
+            for row in rows.records() {
+                let row = row.map_err(unreadable)?;
+                if let Some(text) = row.get(0).filter(|text| !text.is_empty()) {
+                    found.insert(asked.alike(text));
+                }
             }
         }
-    }
-    Ok(answer.calls)
+        Ok(())
+    };
+    tokio::try_join!(handing_over, taking)?;
+    Ok(calls)
 }
 
 /// Stretches of literals that fit into one query each, by a measure of their length.

@@ -78,6 +78,27 @@ fn number(text: &str) -> Option<String> {
     })
 }
 
+/// A number as `KeyForm::normal` has it, without an exponent. What is none stays as it is.
+pub(crate) fn digits(normal: &str) -> String {
+    let Some((short, exponent)) = normal.split_once('e') else {
+        return normal.to_owned();
+    };
+    let (sign, short) = match short.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", short),
+    };
+    match exponent.parse::<i32>() {
+        Ok(exponent @ 0..=400) => format!("{sign}{short}{}", "0".repeat(exponent as usize)),
+        Ok(exponent @ -400..0) => {
+            let fraction = exponent.unsigned_abs() as usize;
+            let all = format!("{short:0>width$}", width = fraction + 1);
+            let (whole, fraction) = all.split_at(all.len() - fraction);
+            format!("{sign}{whole}.{fraction}")
+        }
+        _ => normal.to_owned(),
+    }
+}
+
 /// An id with its check characters: three for the upper-case letters among its fifteen.
 fn id18(text: &str) -> Option<String> {
     let text = text.trim();
@@ -117,6 +138,14 @@ mod tests {
         assert_ne!(KeyForm::Number.normal("10"), KeyForm::Number.normal("1"));
         assert_ne!(KeyForm::Number.normal("1"), KeyForm::Number.normal("-1"));
         assert_eq!(KeyForm::Number.normal("x1"), "x1");
+    }
+
+    #[test]
+    fn numbers_are_written_out() {
+        for text in ["912260031", "1000", "-12.5", "0.001", "100.25", "0", "-7"] {
+            assert_eq!(digits(&KeyForm::Number.normal(text)), text);
+        }
+        assert_eq!(digits("x1"), "x1");
     }
 
     #[test]

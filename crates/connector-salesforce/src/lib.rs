@@ -5,6 +5,7 @@ mod auth;
 mod automation;
 mod budget;
 mod client;
+mod collections;
 mod columns;
 mod csv_encode;
 mod describe;

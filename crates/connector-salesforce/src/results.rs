@@ -263,26 +263,14 @@ impl Places {
             File::Failed => {
                 let error = row_error::parse(at(self.said));
                 let lookups = orphaned(&error, shape, |column| at(self.sent[column]));
-                let is_contended = error.is_contended();
-                let (code, message, fields) = (error.code, error.message, error.fields);
-                if !lookups.is_empty() {
+                if lookups.is_empty() {
+                    error.verdict()
+                } else {
                     Verdict::NoParent {
                         lookups,
-                        code,
-                        message,
-                        fields,
-                    }
-                } else if is_contended {
-                    Verdict::Contended {
-                        code,
-                        message,
-                        fields,
-                    }
-                } else {
-                    Verdict::Failed {
-                        code,
-                        message,
-                        fields,
+                        code: error.code,
+                        message: error.message,
+                        fields: error.fields,
                     }
                 }
             }

@@ -1,6 +1,8 @@
 //! What a result file says of a row that failed: `CODE:message:FIELD1 FIELD2 --`, several one after another.
 //! Messages are free text, with colons, dashes and line breaks of their own.
 
+use connector::Verdict;
+
 /// Why one row failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowError {
@@ -14,32 +16,64 @@ impl RowError {
     pub(crate) fn is_contended(&self) -> bool {
         self.code == "UNABLE_TO_LOCK_ROW" || self.message.contains("UNABLE_TO_LOCK_ROW")
     }
-}
 
-/// Reads the text of `sf__Error`. Of several errors the first gives the code; the messages of the others follow its own.
-pub(crate) fn parse(text: &str) -> RowError {
-    let mut rest = text.trim();
-    let mut first: Option<RowError> = None;
-    while !rest.is_empty() {
-        let (error, after) = one(rest);
-        rest = after.trim_start_matches([' ', ';', ',', '\n', '\r']);
-        match &mut first {
-            None => first = Some(error),
-            Some(first) => {
-                first.message = format!("{}; {}: {}", first.message, error.code, error.message);
-                for field in error.fields {
-                    if !first.fields.contains(&field) {
-                        first.fields.push(field);
+    /// Of several errors the first gives the code; the messages of the others follow its own.
+    pub(crate) fn of_several(errors: impl Iterator<Item = Self>) -> Self {
+        let mut first: Option<Self> = None;
+        for error in errors {
+            match &mut first {
+                None => first = Some(error),
+                Some(first) => {
+                    first.message = format!("{}; {}: {}", first.message, error.code, error.message);
+                    for field in error.fields {
+                        if !first.fields.contains(&field) {
+                            first.fields.push(field);
+                        }
                     }
                 }
             }
         }
+        first.unwrap_or_else(|| Self {
+            code: "UNKNOWN".to_owned(),
+            message: "the org gave no reason".to_owned(),
+            fields: Vec::new(),
+        })
     }
-    first.unwrap_or_else(|| RowError {
-        code: "UNKNOWN".to_owned(),
-        message: "the org gave no reason".to_owned(),
-        fields: Vec::new(),
-    })
+
+    pub(crate) fn verdict(self) -> Verdict {
+        let is_contended = self.is_contended();
+        let Self {
+            code,
+            message,
+            fields,
+        } = self;
+        if is_contended {
+            Verdict::Contended {
+                code,
+                message,
+                fields,
+            }
+        } else {
+            Verdict::Failed {
+                code,
+                message,
+                fields,
+            }
+        }
+    }
+}
+
+/// Reads the text of `sf__Error`.
+pub(crate) fn parse(text: &str) -> RowError {
+    let mut rest = text.trim();
+    RowError::of_several(std::iter::from_fn(|| {
+        if rest.is_empty() {
+            return None;
+        }
+        let (error, after) = one(rest);
+        rest = after.trim_start_matches([' ', ';', ',', '\n', '\r']);
+        Some(error)
+    }))
 }
 
 /// The first error of a text, and what comes after it.

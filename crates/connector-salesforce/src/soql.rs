@@ -22,7 +22,7 @@ pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn name(text: &str) -> Result<&str, Failure> {
+pub(crate) fn name(text: &str) -> Result<&str, Failure> {
     if is_name(text) {
         Ok(text)
     } else {

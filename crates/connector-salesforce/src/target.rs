@@ -31,7 +31,7 @@ pub async fn salesforce_target(
 ) -> Result<Arc<dyn Target>, Failure> {
     let client = Arc::new(Client::new(name, settings)?);
     Ok(Arc::new(SalesforceTarget {
-        jobs: SalesforceJobs::new(Arc::clone(&client)),
+        jobs: SalesforceJobs::new(Arc::clone(&client), settings.collections),
         client,
         descriptions: Mutex::default(),
     }))

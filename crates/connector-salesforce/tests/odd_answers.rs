@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::DataType;
-use connector::{CountScope, JobStatus, LoadPlan, Target, TargetField, TargetObject};
+use connector::{CountScope, JobStatus, LoadPlan, OpenGate, Target, TargetField, TargetObject};
 use connector_salesforce::salesforce_target;
 use model::migration::{Operation, SalesforceSettings};
 use model::{FailureKind, RunId, Secret};
@@ -174,4 +174,21 @@ async fn a_close_that_had_to_log_in_for_too_long_is_not_sent() {
     // The login is kept, so that the next try is in time.
     jobs(&target).close("750").await.unwrap();
     assert_eq!(server.calls("oauth2"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_for_another_number_of_records_are_bound_to_none() {
+    let one = r#"[{"id":"a01","success":true,"created":true,"errors":[]}]"#;
+    let server = serve(vec![line("composite/sobjects", "200 OK", one)]).await;
+    let target = target(&server).await;
+    let small = jobs(&target).small_sets().unwrap();
+    let plan = plan();
+    let rows = small.rows(&plan, b"1\n2\n").unwrap();
+    let failure = small.write(&plan, &rows, &OpenGate).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Bug);
+    assert!(
+        failure.message.contains("2 records") && failure.message.contains("answered for 1"),
+        "{failure}"
+    );
+    assert_eq!(server.calls("composite/sobjects"), 1);
 }

@@ -12,6 +12,7 @@ use connector::{Read, Sizing, Source, SourceObject};
 use connector_salesforce::salesforce_source;
 use model::Slice;
 use model::migration::{Connection, Migration, Operation};
+use rehearsal_org::CallFault;
 use std::sync::Arc;
 
 use support::{Bed, accounts};
@@ -91,6 +92,49 @@ fn held(bed: &Bed) -> BTreeMap<String, String> {
         .iter()
         .map(|record| (text(record, "Id"), text(record, "Name")))
         .collect()
+}
+
+#[tokio::test]
+async fn many_pages_are_read_whole_whether_the_org_names_them_or_not() {
+    let bed = support::bed().await;
+    load(&bed, 1_230).await;
+    bed.org.set_page_rows(100);
+    let source = source(&bed).await;
+    let found = source
+        .describe(&object("{ query: \"select Id, Name from Account\" }"))
+        .await
+        .unwrap();
+    let sizing = Sizing {
+        records: 10_000,
+        bytes: 1 << 20,
+        slices: 100,
+    };
+    let slices = source.split(&found, None, sizing).await.unwrap().slices;
+    assert_eq!(slices.len(), 1);
+    let expected = held(&bed);
+    for fault in [CallFault::Status(503), CallFault::Status(404)] {
+        // Named after a second try, and not named at all.
+        let faults = bed.org.faults();
+        faults.fail_calls("GET", "/resultPages", 1, fault);
+        let before = bed.org.api_calls();
+        let (names, reads) = all(source.as_ref(), &found, slices.clone(), 64 << 20).await;
+        assert_eq!((names == expected, reads), (true, 1), "{fault:?}");
+        assert_eq!(faults.calls_left(), 0, "they were asked for");
+        // Thirteen pages; lists of five of them, one of which is asked for twice.
+        let calls = bed.org.api_calls() - before;
+        let least = if fault == CallFault::Status(503) {
+            17
+        } else {
+            14
+        };
+        assert!(calls > least, "{calls}");
+    }
+    // One page needs no list.
+    bed.org.set_page_rows(2_000);
+    let faults = bed.org.faults();
+    faults.fail_calls("GET", "/resultPages", 1, CallFault::Status(500));
+    let (names, _) = all(source.as_ref(), &found, slices, 64 << 20).await;
+    assert!(names == expected && faults.calls_left() == 1);
 }
 
 #[tokio::test]

@@ -50,6 +50,17 @@ impl JobBody {
         Ok(())
     }
 
+    /// The bytes of one part, by its place.
+    pub fn part(&self, place: usize) -> Result<Bytes, Failure> {
+        let Some(part) = self.parts.get(place) else {
+            return Err(Failure::bug("a job's body has fewer parts than chunks"));
+        };
+        let mut bytes = Vec::new();
+        let length = (part.end - part.start) as usize;
+        read(&self.file, part.start, length, &mut bytes).map_err(|error| unstored(&error))?;
+        Ok(bytes.into())
+    }
+
     /// Keeps the parts for which `keep` says so, by their places.
     pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut place = 0;
@@ -173,6 +184,8 @@ mod tests {
         }
         body.retain(|place| place != 1);
         assert_eq!(text(&body), b"one\nend\n");
+        assert_eq!(body.part(1).unwrap(), "end\n");
+        assert!(body.part(9).is_err());
         body.push(b"more").unwrap();
         assert_eq!(text(&body), b"one\nend\nmore");
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::Failure;
 
-use crate::{Calls, JobBody, LoadPlan};
+use crate::{Calls, JobBody, LoadPlan, SmallSets};
 
 /// The code of a `Retry` by which a target asks to be left alone for a while.
 pub const THROTTLED: &str = "throttled";
@@ -67,6 +67,11 @@ pub trait Jobs: Send + Sync {
         uploaded: u64,
         each: &mut (dyn FnMut(Sent) + Send),
     ) -> Result<(), Failure>;
+
+    /// Writing a few records without a job, where the target can.
+    fn small_sets(&self) -> Option<&dyn SmallSets> {
+        None
+    }
 
     /// The calls that so many jobs take from opening to results when nothing goes wrong, each under way for so many seconds. For plans; sends nothing.
     fn calls(&self, jobs: u64, seconds_each: f64) -> Calls;

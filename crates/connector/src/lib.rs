@@ -7,6 +7,7 @@ mod catalogue;
 pub mod conformance;
 mod gate;
 mod jobs;
+mod small_sets;
 mod source;
 mod target;
 mod transactions;
@@ -17,6 +18,7 @@ pub use body::JobBody;
 pub use catalogue::{Catalogue, Listed, Parent};
 pub use gate::{Gate, OpenGate};
 pub use jobs::{JobStatus, Jobs, Made, Sent, THROTTLED, Verdict};
+pub use small_sets::{SmallRow, SmallSets};
 pub use source::{Read, Reading, Sizing, Source, SourceObject, Split};
 pub use target::{
     CountScope, Held, LoadPlan, MissingParent, Placeholder, Relation, Target, TargetField,

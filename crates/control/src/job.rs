@@ -61,6 +61,31 @@ impl JobState {
     }
 }
 
+/// How a job's records get to the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum SentBy {
+    /// By a job of the target's own, which works on it by itself.
+    #[default]
+    Job,
+    /// By calls that answer at once; its manifests hold the rows. It is uploaded from the first call on.
+    Calls,
+}
+
+impl SentBy {
+    pub const ALL: [Self; 2] = [Self::Job, Self::Calls];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Calls => "calls",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.as_str() == text)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
     /// Ours, made by the loader; storing the same job twice is storing it once.
@@ -70,6 +95,7 @@ pub struct NewJob {
     pub connection: String,
     pub records: u64,
     pub bytes: u64,
+    pub sent_by: SentBy,
 }
 
 /// One chunk of a job.
@@ -92,6 +118,7 @@ pub struct Job {
     pub state: JobState,
     pub records: u64,
     pub bytes: u64,
+    pub sent_by: SentBy,
     pub holder: Option<String>,
     pub until: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
@@ -132,6 +159,7 @@ pub(crate) fn read_job(row: &Row) -> Result<Job> {
         state: row.word("state", JobState::parse)?,
         records: row.count("records")?,
         bytes: row.count("bytes")?,
+        sent_by: row.word("sent_by", SentBy::parse)?,
         holder: row.opt_text("holder")?,
         until: row.time("until")?,
         created_at: row.time("created_at")?,

@@ -71,6 +71,14 @@ impl Control {
         self.move_job(id, holder, None, to).await
     }
 
+    /// The first call of a job that is sent by calls is about to be made: it is uploaded from now on, and was created nowhere. False as in `set_job_remote`.
+    pub async fn begin_calls(&self, id: &str, holder: &str) -> Result<bool> {
+        let sql = "update jobs set state = 'uploaded', updated_at = {now}
+                   where id = $1 and holder = $2 and state = 'stored' and sent_by = 'calls' returning id";
+        let begun = self.db.write(sql, args![id, holder]).await?;
+        Ok(!begun.is_empty())
+    }
+
     /// Its results are handed on, durably. False as in `set_job_remote`.
     pub async fn finish_job(&self, id: &str, holder: &str) -> Result<bool> {
         self.set_job_state(id, holder, JobState::Finished).await
@@ -223,8 +231,8 @@ async fn insert_job(
     ttl: Duration,
 ) -> Result<u64> {
     let sql =
-        "insert into jobs (id, run_id, object, connection, state, records, bytes, holder, until)
-               values ($1, $2, $3, $4, 'stored', $5, $6, $7, {now+$8})";
+        "insert into jobs (id, run_id, object, connection, state, records, bytes, holder, until, sent_by)
+               values ($1, $2, $3, $4, 'stored', $5, $6, $7, {now+$8}, $9)";
     let values = args![
         &job.id,
         &job.run,
@@ -234,6 +242,7 @@ async fn insert_job(
         job.bytes,
         holder,
         millis(ttl),
+        job.sent_by.as_str(),
     ];
     tx.execute(sql, values).await?;
     let mut sorted: Vec<_> = chunks.iter().collect();

@@ -41,7 +41,7 @@ pub use dispatch::Dispatched;
 pub use error::{Error, Result};
 pub use failures::{FailedRecord, FailureGroup, Failures, NewFailedRecord, UnresolvedKey};
 pub use id_map::{MapKey, MapScope, NewIds};
-pub use job::{Job, JobChunk, JobState, LiveJob, NewJob, StoredJob};
+pub use job::{Job, JobChunk, JobState, LiveJob, NewJob, SentBy, StoredJob};
 pub use keys::DuplicateKey;
 pub use leadership::{Leader, Term};
 pub use leases::{Lease, TakenLease};

@@ -162,6 +162,11 @@ impl RehearsalOrg {
         self.org.calls()
     }
 
+    /// Pages of query jobs' results hold so many rows from now on, 50,000 at first; orgs make them smaller where rows are wide.
+    pub fn set_page_rows(&self, rows: usize) {
+        self.org.set_page_rows(rows);
+    }
+
     /// The knobs that make it misbehave.
     pub fn faults(&self) -> &Faults {
         &self.org.faults

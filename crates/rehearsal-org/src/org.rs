@@ -1,6 +1,6 @@
 //! What an org is while it runs: its catalogue, records, jobs, query cursors, tokens and faults.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
@@ -20,6 +20,9 @@ use crate::store::database::Database;
 use crate::store::transaction::{Reading, Writing};
 use crate::values::moment::now;
 
+/// Rows on a page of a query job's results, unless it is told otherwise.
+const PAGE_ROWS: usize = 50_000;
+
 pub(crate) struct Org {
     pub(crate) catalogue: Catalogue,
     /// The same, with the objects that only the tooling API shows.
@@ -31,6 +34,7 @@ pub(crate) struct Org {
     pub(crate) faults: Arc<Faults>,
     pub(crate) seed: u64,
     pace: Pace,
+    page_rows: AtomicUsize,
     url: String,
     /// When it was started, in seconds.
     since: i64,
@@ -57,6 +61,7 @@ impl Org {
             faults: Arc::default(),
             seed,
             pace,
+            page_rows: AtomicUsize::new(PAGE_ROWS),
             url,
             since: now(),
             calls: AtomicU64::new(0),
@@ -115,6 +120,15 @@ impl Org {
     /// Ends writing for good, and lets go of the data file.
     pub(crate) fn close(&self) {
         self.records.close();
+    }
+
+    /// Rows on a page of a query job's results, whatever more is asked for.
+    pub(crate) fn page_rows(&self) -> usize {
+        self.page_rows.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_page_rows(&self, rows: usize) {
+        self.page_rows.store(rows.max(1), Ordering::Relaxed);
     }
 
     pub(crate) fn pace(&self) -> Pace {

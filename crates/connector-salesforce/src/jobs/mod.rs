@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Calls, JobBody, JobStatus, Jobs, LoadPlan, Made, Sent};
+use connector::{Calls, JobBody, JobStatus, Jobs, LoadPlan, Made, Sent, SmallSets};
 use model::Failure;
 use serde_json::{Map, Value};
 
 use crate::client::Client;
+use crate::collections::Collections;
 use crate::{csv_encode, estimate, placeholders, results};
 
 /// Bytes of rows in one job: the org takes 150 MB after an inner encoding, which its guide puts at 100 MB as uploaded; the rest is margin.
@@ -19,11 +20,16 @@ const CAPACITY: usize = 90_000_000;
 
 pub(crate) struct SalesforceJobs {
     client: Arc<Client>,
+    collections: Option<Collections>,
 }
 
 impl SalesforceJobs {
-    pub(crate) fn new(client: Arc<Client>) -> Self {
-        Self { client }
+    /// `collections`: whether small sets go by them.
+    pub(crate) fn new(client: Arc<Client>, collections: bool) -> Self {
+        Self {
+            collections: collections.then(|| Collections::new(Arc::clone(&client))),
+            client,
+        }
     }
 }
 
@@ -91,6 +97,11 @@ impl Jobs for SalesforceJobs {
         each: &mut (dyn FnMut(Sent) + Send),
     ) -> Result<(), Failure> {
         results::results(&self.client, plan, job, uploaded, each).await
+    }
+
+    fn small_sets(&self) -> Option<&dyn SmallSets> {
+        let collections = self.collections.as_ref()?;
+        Some(collections)
     }
 
     fn calls(&self, jobs: u64, seconds_each: f64) -> Calls {

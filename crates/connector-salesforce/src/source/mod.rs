@@ -4,6 +4,7 @@ mod calls;
 mod catalogue;
 mod first;
 mod ids;
+pub(crate) mod pages;
 pub(crate) mod query;
 mod read;
 mod rows;

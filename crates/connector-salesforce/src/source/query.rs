@@ -1,4 +1,4 @@
-//! One query job, from its creation to its last page.
+//! One query job, from its creation to its end.
 
 use std::time::Duration;
 
@@ -7,13 +7,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::client::{Call, Client, TRANSFER_TIMEOUT};
-use crate::spool::Spool;
+use crate::client::{Call, Client};
 
 /// The first pause between two looks at a job; then half as long again as it has taken, and no longer than `LATE`.
 const SOON: Duration = Duration::from_millis(100);
 const LATE: Duration = Duration::from_secs(20);
-/// Rows of one page.
+/// Rows of a page as an org cuts them, about.
 pub(super) const PAGE: u64 = 100_000;
 
 #[derive(Deserialize)]
@@ -27,17 +26,16 @@ struct JobInfo {
     error_message: Option<String>,
 }
 
-/// What a query gave.
-pub(crate) struct Answer {
-    /// Each with a header of its own.
-    pub(crate) pages: Vec<Spool>,
+/// A query that has been answered.
+pub(crate) struct Answered {
+    pub(crate) job: String,
     /// When it was asked.
     pub(super) epoch: String,
     /// The calls that it took.
     pub(crate) calls: u64,
 }
 
-pub(crate) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answer, Failure> {
+pub(crate) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<Answered, Failure> {
     let operation = if all_rows { "queryAll" } else { "query" };
     let body = json!({
         "operation": operation,
@@ -69,30 +67,8 @@ pub(crate) async fn run(client: &Client, soql: &str, all_rows: bool) -> Result<A
         }
         tokio::time::sleep((begun.elapsed() / 2).clamp(SOON, LATE)).await;
     }
-    let mut pages = Vec::new();
-    let mut locator: Option<String> = None;
-    loop {
-        let mut call = Call::get(&["jobs", "query", &job.id, "results"])
-            .query("maxRecords", &PAGE.to_string());
-        if let Some(locator) = &locator {
-            call = call.query("locator", locator);
-        }
-        let (page, next) = Spool::page(client, call.timeout(TRANSFER_TIMEOUT)).await?;
-        pages.push(page);
-        calls += 1;
-        match next {
-            Some(next) if Some(&next) == locator.as_ref() => {
-                return Err(Failure::chunk(
-                    "results_unreadable",
-                    "a page of the query's results leads to itself",
-                ));
-            }
-            Some(next) => locator = Some(next),
-            None => break,
-        }
-    }
-    Ok(Answer {
-        pages,
+    Ok(Answered {
+        job: job.id,
         epoch: job.created_date,
         calls,
     })

@@ -214,6 +214,7 @@ async fn chunks_nobody_is_at_work_on_are_found(bed: &Bed) {
         connection: "org".to_owned(),
         records: 1,
         bytes: 1,
+        sent_by: control::SentBy::Job,
     };
     let chunks = [JobChunk {
         chunk: ChunkNumber(2),

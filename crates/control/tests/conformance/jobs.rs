@@ -15,6 +15,7 @@ on_both!(
     of_eight_loaders_one_stores_a_chunk,
     stale_chunks_are_refused,
     a_job_goes_on_for_its_holder_alone,
+    a_job_sent_by_calls_is_created_nowhere,
     an_abandoned_job_frees_its_chunks,
     a_job_is_adopted_by_one,
     a_job_is_replaced,
@@ -28,6 +29,7 @@ fn job(f: &Fixture, id: &str) -> NewJob {
         connection: "org".to_owned(),
         records: 10,
         bytes: 1000,
+        sent_by: control::SentBy::Job,
     }
 }
 
@@ -153,6 +155,34 @@ async fn stale_chunks_are_refused(bed: &Bed) {
     };
     assert_eq!(store(bed, &f, "j", &[1, 2, 3]).await, conflict);
     assert_eq!(bed.value("select count(*) from jobs").await, "0");
+}
+
+async fn a_job_sent_by_calls_is_created_nowhere(bed: &Bed) {
+    let f = Fixture::planned(bed, 2).await;
+    f.dispatch(bed, 2).await;
+    let control = &bed.control;
+    store(bed, &f, "j", &[1]).await;
+    assert!(!control.begin_calls("j", "x").await.unwrap(), "a real job");
+    let few = NewJob {
+        sent_by: control::SentBy::Calls,
+        ..job(&f, "few")
+    };
+    let chunks = [JobChunk {
+        chunk: ChunkNumber(2),
+        attempt: Attempt(1),
+        manifest: vec![7],
+    }];
+    let stored = control.store_job(&few, &chunks, "x", MINUTE).await.unwrap();
+    assert_eq!(stored, StoredJob::Stored);
+    assert!(!control.begin_calls("few", "y").await.unwrap(), "another's");
+    assert!(control.begin_calls("few", "x").await.unwrap());
+    assert!(!control.begin_calls("few", "x").await.unwrap(), "once");
+    let found = control.job("few").await.unwrap();
+    assert_eq!(
+        (found.state, found.sent_by, found.remote_id),
+        (JobState::Uploaded, control::SentBy::Calls, None)
+    );
+    assert!(control.finish_job("few", "x").await.unwrap());
 }
 
 async fn a_job_goes_on_for_its_holder_alone(bed: &Bed) {

@@ -109,6 +109,7 @@ async fn populated(bed: &Bed) -> Fixture {
         connection: "org".to_owned(),
         records: 1,
         bytes: 1,
+        sent_by: control::SentBy::Job,
     };
     let chunks = [JobChunk {
         chunk: ChunkNumber(6),

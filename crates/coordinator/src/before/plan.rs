@@ -201,6 +201,18 @@ impl Planner<'_> {
             };
         let bytes = (bytes_per_record * records as f64) as u64;
         let capacity = self.line.settings.chunks.job_capacity(jobs.capacity());
+        if let Some(small) = jobs.small_sets()
+            && small.is_small(&prepared.plan, records, bytes)
+        {
+            let calls = small.calls(&prepared.plan, records);
+            return PlannedJobs {
+                jobs: 0,
+                bytes,
+                bytes_rest_on: rests_on,
+                calls: calls.total(),
+                calls_by_kind: calls.0,
+            };
+        }
         let number = bytes
             .div_ceil(capacity.max(1) as u64)
             .max(chunks.div_ceil(ChunkSettings::OF_A_JOB as u64))

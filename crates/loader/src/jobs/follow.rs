@@ -4,16 +4,17 @@
 use std::time::Duration;
 
 use connector::{JobBody, JobStatus, Jobs, LoadPlan};
-use control::{Job, JobChunk, LoweredBy};
+use control::{Job, JobChunk, LoweredBy, SentBy};
 use model::migration::Operation;
 use model::{ChunkNumber, ChunkRef, Envelope, Failure, FailureKind, Kind, Report};
 use queue::Queue;
 use tokio::time::Instant;
 
+use super::calls::look_first_again;
 use super::manifest::Manifest;
 use super::reading::{Part, Reading};
 use super::send::taken_over;
-use super::{Desk, jobs_of};
+use super::{Desk, jobs_of, small_sets_of};
 
 /// The first pause between two looks at a job.
 const SOON: Duration = Duration::from_millis(200);
@@ -22,7 +23,7 @@ const LATE: Duration = Duration::from_secs(30);
 /// How often the kill switch and the lease are looked to meanwhile.
 const LOOK: Duration = Duration::from_millis(500);
 /// The first pause before records that others held are sent again; it doubles.
-const CALM: Duration = Duration::from_millis(500);
+pub(super) const CALM: Duration = Duration::from_millis(500);
 
 /// What is left of a job's chunks: their manifests, and the rows that are to be sent again.
 #[derive(Default)]
@@ -75,26 +76,21 @@ impl Desk {
     async fn follow_to_end(&self, id: &mut String) -> Result<(), Failure> {
         loop {
             let job = self.line.control.job(id).await?;
-            let Some(remote) = job.remote_id.clone() else {
-                return Err(Failure::bug("a closed job has no id in the target"));
-            };
             let target = self.target(&job.run).await?;
             let jobs = jobs_of(target.as_ref())?;
             let plan = self.plan(&job.run, &job.object).await?;
-            let status = self.wait(jobs, &job, &remote).await?;
-            let chunks = self.line.control.job_chunks(id).await?;
-            if status == JobStatus::Unknown {
-                return self.results_gone(&job, &plan, &chunks).await;
-            }
-            let mut reading = Reading::of(chunks, status == JobStatus::Contended)?;
-            let mut each = |sent| reading.note(sent);
-            jobs.results(&plan, &remote, job.records, &mut each).await?;
+            let ended = match job.sent_by {
+                SentBy::Job => self.results(jobs, &plan, &job).await?,
+                SentBy::Calls => self.answers(jobs, &plan, &job).await?,
+            };
+            let Some((mut reading, reason)) = ended else {
+                return Ok(());
+            };
             self.stand_in(&job, jobs, &plan, &mut reading).await?;
             let (unprocessed, contended) = (reading.unprocessed(), reading.contended());
             let orphans = reading.orphans();
             if unprocessed + contended + orphans == 0 {
-                self.tell(&job, &remote, reading.settled(jobs, &plan))
-                    .await?;
+                self.tell(&job, reading.settled(jobs, &plan)).await?;
                 self.line
                     .control
                     .finish_job(id, &self.line.instance)
@@ -102,9 +98,7 @@ impl Desk {
                 self.room.widen();
                 return Ok(());
             }
-            if let JobStatus::Ended {
-                reason: Some(reason),
-            } = status
+            if let Some(reason) = reason
                 && unprocessed as u64 == job.records
             {
                 // It came to nothing at all, and would again.
@@ -117,7 +111,7 @@ impl Desk {
                 return self.give_job_up(&job, &chunks, failure).await;
             }
             tracing::info!(
-                job = remote,
+                job = job.remote_id.as_deref().unwrap_or(&job.id),
                 unprocessed,
                 contended,
                 orphans,
@@ -131,6 +125,53 @@ impl Desk {
             }
             let rest = Rest::of(reading.settled(jobs, &plan))?;
             *id = self.send_rest(&job, rest).await?;
+        }
+    }
+
+    /// What became of the records of a job of the target's own, and why it gave it up. None where its results are gone, and the job is given up.
+    async fn results(
+        &self,
+        jobs: &dyn Jobs,
+        plan: &LoadPlan,
+        job: &Job,
+    ) -> Result<Option<(Reading, Option<String>)>, Failure> {
+        let Some(remote) = job.remote_id.as_deref() else {
+            return Err(Failure::bug("a closed job has no id in the target"));
+        };
+        let status = self.wait(jobs, job, remote).await?;
+        let chunks = self.line.control.job_chunks(&job.id).await?;
+        if status == JobStatus::Unknown {
+            self.results_gone(job, plan, &chunks).await?;
+            return Ok(None);
+        }
+        let mut reading = Reading::of(chunks, status == JobStatus::Contended)?;
+        let mut each = |sent| reading.note(sent);
+        jobs.results(plan, remote, job.records, &mut each).await?;
+        let reason = match status {
+            JobStatus::Ended { reason } => reason,
+            _ => None,
+        };
+        Ok(Some((reading, reason)))
+    }
+
+    /// The same of a job that is sent by calls, which is done here. None where the target refused a call as a whole, and the job is given up.
+    async fn answers(
+        &self,
+        jobs: &dyn Jobs,
+        plan: &LoadPlan,
+        job: &Job,
+    ) -> Result<Option<(Reading, Option<String>)>, Failure> {
+        let chunks = self.line.control.job_chunks(&job.id).await?;
+        let mut reading = Reading::of(chunks, false)?;
+        let small = small_sets_of(jobs)?;
+        match self.write_by_calls(small, plan, job, &mut reading).await {
+            Ok(()) => Ok(Some((reading, None))),
+            Err(failure) if is_passing(&failure) => Err(failure),
+            Err(failure) => {
+                let chunks = self.line.control.job_chunks(&job.id).await?;
+                self.give_job_up(job, &chunks, failure).await?;
+                Ok(None)
+            }
         }
     }
 
@@ -161,7 +202,12 @@ impl Desk {
     }
 
     /// Holds a job without asking for it. True, and at once, when its run is stopped and not to be drained, if that is heeded.
-    async fn hold_for(&self, job: &Job, long: Duration, heed: bool) -> Result<bool, Failure> {
+    pub(super) async fn hold_for(
+        &self,
+        job: &Job,
+        long: Duration,
+        heed: bool,
+    ) -> Result<bool, Failure> {
         let until = Instant::now() + long;
         let switch = &self.line.kill_switch;
         loop {
@@ -193,8 +239,19 @@ impl Desk {
         if !self.line.kill_switch.may_write(&job.run).await? {
             return Err(Failure::halted());
         }
-        let bytes = rest.body.len();
-        let new = self.new_job(&job.run, &job.object, rest.records, bytes);
+        let target = self.target(&job.run).await?;
+        let jobs = jobs_of(target.as_ref())?;
+        let plan = self.plan(&job.run, &job.object).await?;
+        let (records, bytes) = (rest.records, rest.body.len());
+        let mut rest = rest;
+        let sent_by = match jobs.small_sets() {
+            Some(small) if small.is_small(&plan, records, bytes) => {
+                look_first_again(small, &plan, &mut rest.chunks).await?;
+                SentBy::Calls
+            }
+            _ => SentBy::Job,
+        };
+        let new = self.new_job(&job.run, &job.object, records, bytes, sent_by);
         self.take(&new.id);
         let (control, holder) = (&self.line.control, &self.line.instance);
         let sent = async {
@@ -203,6 +260,9 @@ impl Desk {
                 .await?
             {
                 return Err(taken_over());
+            }
+            if sent_by == SentBy::Calls {
+                return Ok(new.id.clone());
             }
             let sent = self
                 .open_and_close(&new.id, &job.run, &job.object, rest.body)
@@ -224,13 +284,12 @@ impl Desk {
     async fn tell(
         &self,
         job: &Job,
-        remote: &str,
         parts: impl Iterator<Item = Result<Part, Failure>>,
     ) -> Result<(), Failure> {
         for part in parts {
             let part = part?;
             let mut outcome = part.manifest.settled;
-            outcome.job = Some(remote.to_owned());
+            outcome.job.clone_from(&job.remote_id);
             let chunk = chunk_of(job, part.chunk);
             let outcome = Envelope::new(Kind::Outcome, chunk, part.attempt, outcome.encode()?);
             self.line.broker.publish(&Queue::Audit, outcome).await?;
@@ -298,6 +357,12 @@ impl Desk {
             tracing::warn!(job = id, %failure, "could not be told");
         }
     }
+}
+
+/// Whether the job goes on later; a call that was refused as a whole would be again.
+fn is_passing(failure: &Failure) -> bool {
+    use FailureKind::{Halted, PauseRun, Retry, RetryAlone};
+    matches!(failure.kind, Halted | PauseRun | Retry | RetryAlone)
 }
 
 fn chunk_of(job: &Job, chunk: ChunkNumber) -> ChunkRef {

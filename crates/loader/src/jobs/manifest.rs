@@ -19,8 +19,10 @@ pub(crate) struct Manifest {
     pub(crate) settled: Outcome,
     /// The records of this job.
     pub(crate) rows: Rows,
-    /// Of a job for the rest of another: its records as they are to be sent. Only results had them, and those go with the other job.
+    /// Of a job for the rest of another, and of one that is sent by calls: its records as they are to be sent, which nobody else has.
     pub(crate) rest: Option<Bytes>,
+    /// Of a job that is sent by calls: for each record whether the target had it before anything was sent. Empty where that does not matter.
+    pub(crate) there: Vec<bool>,
     /// How many jobs before this one ended with records of the chunk that others held.
     pub(crate) contended: u32,
     /// How many jobs before this one ended with records whose parents were missing.
@@ -56,25 +58,31 @@ impl Manifest {
             settled: Outcome::of_refused(payload.journey, payload.refusals, payload.changes),
             rows: Rows { batch },
             rest: None,
+            there: Vec::new(),
             contended: 0,
             orphaned: 0,
         })
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Failure> {
+        let there: Vec<u8> = self.there.iter().map(|there| u8::from(*there)).collect();
         Ok(join_parts(&[
             &self.settled.encode()?,
             &encode_batch(&self.rows.batch)?,
             self.rest.as_deref().unwrap_or_default(),
             &[self.contended.to_le_bytes(), self.orphaned.to_le_bytes()].concat(),
+            &there,
         ]))
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Failure> {
         let unreadable = || Failure::bug("a stored manifest has another form");
-        let [settled, rows, rest, counts] = split_parts(bytes)?;
+        let [settled, rows, rest, counts, there] = split_parts(bytes)?;
         let batch = decode_batch(rows)?;
         if batch.schema_ref().as_ref() != &schema_of_rows() {
+            return Err(unreadable());
+        }
+        if !there.is_empty() && there.len() != batch.num_rows() {
             return Err(unreadable());
         }
         let count = |place: usize| {
@@ -86,6 +94,7 @@ impl Manifest {
             settled: Outcome::decode(settled)?,
             rows: Rows { batch },
             rest: (!rest.is_empty()).then(|| Bytes::copy_from_slice(rest)),
+            there: there.iter().map(|there| *there != 0).collect(),
             contended: count(0)?,
             orphaned: count(1)?,
         })
@@ -103,6 +112,11 @@ impl Rows {
 
     pub(crate) fn target_key(&self, row: usize) -> &str {
         self.batch.column(1).as_string::<i32>().value(row)
+    }
+
+    /// The keys of all as results have them.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|row| self.target_key(row))
     }
 
     pub(crate) fn checksum(&self, row: usize) -> Option<Checksum> {

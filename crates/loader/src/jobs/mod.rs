@@ -1,6 +1,7 @@
 //! Bulk jobs of one target: filled, sent, followed, adopted.
 
 mod adopt;
+mod calls;
 mod fill;
 mod follow;
 mod manifest;
@@ -14,9 +15,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use connector::{Jobs, LoadPlan, THROTTLED, Target, Writing};
+use connector::{Jobs, LoadPlan, SmallSets, THROTTLED, Target, Writing};
 use connectors::Connections;
-use control::{LoweredBy, NewJob};
+use control::{LoweredBy, NewJob, SentBy};
 use model::migration::Migration;
 use model::{Failure, RunId};
 use service::Line;
@@ -93,7 +94,14 @@ impl Desk {
             .remove(job);
     }
 
-    fn new_job(&self, run: &RunId, object: &str, records: u64, bytes: u64) -> NewJob {
+    fn new_job(
+        &self,
+        run: &RunId,
+        object: &str,
+        records: u64,
+        bytes: u64,
+        sent_by: SentBy,
+    ) -> NewJob {
         NewJob {
             id: uuid::Uuid::now_v7().to_string(),
             run: run.clone(),
@@ -101,8 +109,20 @@ impl Desk {
             connection: self.connection.to_string(),
             records,
             bytes,
+            sent_by,
         }
     }
+}
+
+/// The target's way of writing a few records without a job.
+fn small_sets_of(jobs: &dyn Jobs) -> Result<&dyn SmallSets, Failure> {
+    jobs.small_sets().ok_or_else(|| {
+        Failure::pause(
+            "no_small_sets",
+            "a job was begun by collections, which the connection's settings do not let us go on with",
+        )
+        .hint("take `collections: false` out until the run is over; then resume")
+    })
 }
 
 /// The target's calls for jobs.

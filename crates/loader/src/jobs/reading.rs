@@ -1,10 +1,10 @@
 //! The results of a job, matched with the records that were sent, whatever order they come in. Of a record that was written only its id is kept: jobs have
 //! hundreds of thousands of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
-use connector::{Jobs, LoadPlan, Sent, Verdict};
+use connector::{Jobs, LoadPlan, Sent, SmallRow, Verdict};
 use control::JobChunk;
 use hashbrown::HashTable;
 use model::{Attempt, ChunkNumber, Failure, Fate};
@@ -173,6 +173,24 @@ impl Reading {
             .target_key(record - self.starts[part])
     }
 
+    /// The records as they are to be sent, where they are with the job.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts
+            .iter()
+            .filter_map(|part| part.manifest.rest.as_deref())
+    }
+
+    /// The keys of these that the target had before anything was sent.
+    pub(crate) fn there_before(&self, rows: &[SmallRow]) -> BTreeSet<String> {
+        let keys: BTreeSet<_> = rows.iter().map(|row| row.key.as_str()).collect();
+        let manifests = self.parts.iter().map(|part| &part.manifest);
+        let known = manifests.flat_map(|manifest| manifest.rows.keys().zip(&manifest.there));
+        known
+            .filter(|(key, there)| **there && keys.contains(key))
+            .map(|(key, _)| key.to_owned())
+            .collect()
+    }
+
     /// Records that the job did not come to.
     pub(crate) fn unprocessed(&self) -> usize {
         self.unprocessed
@@ -250,6 +268,7 @@ impl Reading {
                 }
             }
             manifest.rows = rows.only(left)?;
+            manifest.there = Vec::new();
             manifest.contended = if contended { manifest.contended + 1 } else { 0 };
             manifest.orphaned += u32::from(orphaned);
             manifest.rest = match again.as_slice() {

@@ -2,7 +2,7 @@
 //! Whatever goes wrong before the close, nothing was written, and the chunks come again.
 
 use connector::{Gate, JobBody};
-use control::{JobChunk, JobState, StoredJob};
+use control::{JobChunk, JobState, SentBy, StoredJob};
 use model::{Failure, FailureKind};
 
 use super::fill::{Batch, Filled, answered};
@@ -10,7 +10,14 @@ use super::{Desk, jobs_of};
 
 impl Desk {
     pub(crate) async fn send(&self, mut batch: Batch) {
-        let Some(job) = self.store(&mut batch).await else {
+        let sent_by = match self.choose(&mut batch).await {
+            Ok(sent_by) => sent_by,
+            Err(failure) => {
+                self.heed(&failure);
+                return self.give_up(batch.filled, failure).await;
+            }
+        };
+        let Some(job) = self.store(&mut batch, sent_by).await else {
             return;
         };
         let Batch {
@@ -19,14 +26,14 @@ impl Desk {
             ..
         } = batch;
         let (run, object) = (job.run.clone(), job.object.clone());
+        if sent_by == SentBy::Calls {
+            tracing::info!(%run, object, job = job.id, chunks = batch.len(), records = job.records, bytes = job.bytes, "stored, to be sent by calls");
+            return self.stored_for_all(&job.id, batch).await;
+        }
         match self.open_and_close(&job.id, &run, &object, body).await {
             Ok(remote) => {
                 tracing::info!(%run, object, job = remote, chunks = batch.len(), records = job.records, bytes = job.bytes, "uploaded");
-                for filled in batch {
-                    self.let_go(&filled.delivery.envelope).await;
-                    answered(filled.delivery.ack().await);
-                }
-                self.follow(&job.id).await;
+                self.stored_for_all(&job.id, batch).await;
             }
             Err(Unsent {
                 failure,
@@ -52,14 +59,24 @@ impl Desk {
         }
     }
 
+    /// All that is needed is stored, for any loader: the messages are acknowledged, and the job is followed.
+    async fn stored_for_all(&self, job: &str, batch: Vec<Filled>) {
+        for filled in batch {
+            self.let_go(&filled.delivery.envelope).await;
+            answered(filled.delivery.ack().await);
+        }
+        self.follow(job).await;
+    }
+
     /// Stores the job. Chunks that are another job's, or outdated, are let go; none may be left.
-    async fn store(&self, batch: &mut Batch) -> Option<control::NewJob> {
+    async fn store(&self, batch: &mut Batch, sent_by: SentBy) -> Option<control::NewJob> {
         loop {
             let filled = &mut batch.filled;
             let first = filled.first()?;
             let records = filled.iter().map(|filled| filled.records).sum();
             let bytes = batch.body.len();
-            let job = self.new_job(&first.chunk.run, &first.chunk.object, records, bytes);
+            let (run, object) = (&first.chunk.run, &first.chunk.object);
+            let job = self.new_job(run, object, records, bytes, sent_by);
             let chunks: Vec<_> = filled
                 .iter_mut()
                 .map(|filled| JobChunk {

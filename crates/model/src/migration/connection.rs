@@ -103,6 +103,14 @@ pub struct SalesforceSettings {
     /// API calls of the org's limit that are left to others.
     #[serde(default)]
     pub api_reserve: Option<u64>,
+    /// Whether a few records are written by sObject collections, 200 a call, where that takes fewer calls than a bulk job. `false`: by jobs alone, which give
+    /// triggers more time.
+    #[serde(default = "yes")]
+    pub collections: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn api_version() -> String {
@@ -126,6 +134,7 @@ impl Default for SalesforceSettings {
             api_version: api_version(),
             api_budget: None,
             api_reserve: None,
+            collections: true,
         }
     }
 }

@@ -11,10 +11,20 @@ use crate::embedded::Want;
 use crate::exit;
 use crate::output::{Output, bytes, span, table};
 
-/// Calls of a query and of a job in the order in which they are made.
-const CALLS: [&str; 10] = [
-    "describe", "count", "id_range", "create", "state", "upload", "close", "polls", "pages",
+/// Calls of a query, of a job and of a small set in the order in which they are made.
+const CALLS: [&str; 12] = [
+    "describe",
+    "count",
+    "id_range",
+    "create",
+    "state",
+    "upload",
+    "close",
+    "polls",
+    "pages",
     "results",
+    "look-ups",
+    "collections",
 ];
 
 pub(crate) async fn plan(desk: &Desk, output: &Output, args: PlanArgs) -> Result<u8, Failure> {

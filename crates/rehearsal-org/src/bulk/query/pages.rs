@@ -10,8 +10,6 @@ use crate::org::Org;
 use crate::values::Value;
 use crate::values::plain::write_plain;
 
-/// Rows on a page, whatever more is asked for.
-pub(super) const PAGE: usize = 50_000;
 /// Rows written at a time.
 const PIECE: usize = 500;
 /// What a locator looks like is nobody's business; here it is an id that counts rows.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::create;
 use super::drive::drive;
 use super::job::{Matched, QueryJob};
-use super::pages::{PAGE, Page, locator, read_locator};
+use super::pages::{Page, locator, read_locator};
 use crate::bulk::job::State;
 use crate::errors::ApiError;
 use crate::org::Org;
@@ -50,7 +50,7 @@ pub(crate) async fn answer(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<
         }
         [id, "resultPages"] if version >= NAMED_SINCE => {
             call.only("GET")?;
-            result_pages(&*find(id)?, &call)
+            result_pages(org, &*find(id)?, &call)
         }
         _ => Err(ApiError::not_found()),
     }
@@ -208,7 +208,7 @@ fn matched(job: &QueryJob, call: &Call) -> Result<Arc<Matched>, ApiError> {
 }
 
 /// The rows a call asks for: where they begin, and at most how many.
-fn wanted(call: &Call, total: usize) -> Result<(usize, usize), ApiError> {
+fn wanted(org: &Org, call: &Call, total: usize) -> Result<(usize, usize), ApiError> {
     let from = match call.parameter("locator") {
         None | Some("") => 0,
         Some(text) => read_locator(text)
@@ -216,7 +216,7 @@ fn wanted(call: &Call, total: usize) -> Result<(usize, usize), ApiError> {
             .ok_or_else(bad_locator)?,
     };
     let most = match call.parameter("maxRecords") {
-        None | Some("") => PAGE,
+        None | Some("") => org.page_rows(),
         Some(text) => text
             .parse::<usize>()
             .ok()
@@ -226,13 +226,13 @@ fn wanted(call: &Call, total: usize) -> Result<(usize, usize), ApiError> {
                 ApiError::bad("INVALIDJOB", format!("InvalidJob : {message}"))
             })?,
     };
-    Ok((from, most.min(PAGE)))
+    Ok((from, most.min(org.page_rows())))
 }
 
 async fn results(org: &Arc<Org>, job: Arc<QueryJob>, call: Call) -> Result<Reply, ApiError> {
     let matched = matched(&job, &call)?;
     let total = matched.ids.len();
-    let (from, most) = wanted(&call, total)?;
+    let (from, most) = wanted(org, &call, total)?;
     // Its body can't be shared between threads, and nothing of it is needed any more.
     drop(call);
     let to = (from + most).min(total);
@@ -250,27 +250,31 @@ async fn results(org: &Arc<Org>, job: Arc<QueryJob>, call: Call) -> Result<Reply
 }
 
 /// The addresses of the next pages, for who reads them side by side.
-fn result_pages(job: &QueryJob, call: &Call) -> Result<Reply, ApiError> {
+fn result_pages(org: &Org, job: &QueryJob, call: &Call) -> Result<Reply, ApiError> {
     let total = matched(job, call)?.ids.len();
-    let (from, most) = wanted(call, total)?;
+    let (from, most) = wanted(org, call, total)?;
     let base = format!("/services/data/v{}/jobs/query/{}", call.version, job.id);
+    // Said again where it was asked for; the documented call has no parameters.
+    let size = call
+        .parameter("maxRecords")
+        .filter(|asked| !asked.is_empty());
+    let size = size.map_or_else(String::new, |_| format!("&maxRecords={most}"));
     let starts: Vec<usize> = (from..total.max(1)).step_by(most).take(NAMED + 1).collect();
     let urls: Vec<Json> = starts
         .iter()
         .take(NAMED)
         .map(|start| {
-            let url = if *start == 0 {
-                format!("{base}/results?maxRecords={most}")
-            } else {
-                let locator = locator(*start, total);
-                format!("{base}/results?locator={locator}&maxRecords={most}")
+            // A query that found nothing has one page, which nothing leads to.
+            let url = match locator(*start, total).as_str() {
+                "null" => format!("{base}/results"),
+                locator => format!("{base}/results?locator={locator}{size}"),
             };
             json!({"resultUrl": url})
         })
         .collect();
     let next = starts.get(NAMED).map(|start| {
         let locator = locator(*start, total);
-        format!("{base}/resultPages?locator={locator}&maxRecords={most}")
+        format!("{base}/resultPages?locator={locator}{size}")
     });
     Ok(Reply::json(&json!({
         "resultPages": urls,
