@@ -16,6 +16,7 @@ mod graph;
 mod job_steps;
 mod retrying;
 mod salesforce;
+mod sample;
 #[allow(
     dead_code,
     reason = "the bench and the restart of the broker use it too"

@@ -60,8 +60,12 @@ impl Reconciler {
         let source = self.connections.source(&pinned.migration).await?;
         let target = self.connections.target(&pinned.migration).await?;
         let books = self.line.control.books(run).await?.into_iter().collect();
-        let checks =
-            counts::check(&pinned, object, &books, source.as_ref(), target.as_ref()).await?;
+        let moved_before = match &pinned.follows {
+            Some(sample) => self.line.control.moved_count(sample, object).await?,
+            None => 0,
+        };
+        let (source, target) = (source.as_ref(), target.as_ref());
+        let checks = counts::check(&pinned, object, &books, moved_before, source, target).await?;
         let results: Vec<_> = checks
             .into_iter()
             .map(|check| Reconciliation {

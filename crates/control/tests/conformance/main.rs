@@ -15,6 +15,7 @@ mod leadership;
 mod leases;
 mod monitoring;
 mod opening;
+mod picked;
 mod plan;
 mod reports;
 mod retry;

@@ -5,6 +5,7 @@ mod before;
 mod changes;
 mod door;
 mod failures;
+mod join;
 mod runs;
 mod start;
 pub(crate) mod view;
