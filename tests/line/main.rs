@@ -27,6 +27,7 @@ mod proxy;
 mod rehearsal;
 mod retrying;
 mod salesforce;
+mod sample;
 #[allow(
     dead_code,
     reason = "the bench and the restart of the broker use it too"

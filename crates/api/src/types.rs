@@ -30,6 +30,12 @@ pub struct StartRun {
     /// The target is only asked what it holds, and nothing is written to it.
     #[serde(default)]
     pub dry_run: bool,
+    /// A share or a number of records of each object, as `1%` or `500`, with their parents.
+    #[serde(default)]
+    pub sample: Option<String>,
+    /// Objects with the source keys of records: these alone, with their parents.
+    #[serde(default)]
+    pub keys: Vec<(String, Vec<String>)>,
     /// Connection name and address, in place of what the file says.
     #[serde(default)]
     pub connections: Vec<(String, String)>,
@@ -68,6 +74,12 @@ pub struct RunSummary {
     pub run: String,
     pub migration: String,
     pub kind: RunKind,
+    /// Which records it moves, where it is not all of them, as the command line writes it.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// The sample that it follows on, and whose records it leaves out.
+    #[serde(default)]
+    pub follows: Option<String>,
     pub status: RunStatus,
     pub desired_state: DesiredState,
     /// Why it is paused, stopped, failed or mismatched.

@@ -1,10 +1,10 @@
 //! One outcome, recorded: books, failed records, changed values and ledger, in one transaction.
 
 use async_trait::async_trait;
-use control::{Audited, KeyRow};
-use model::{Books, Envelope, Failure, Kind, Report};
+use control::{Audited, KeyRow, PickedKey};
+use model::{Books, Envelope, Failure, Fate, Kind, Report};
 use queue::Queue;
-use record::{KeyHashes, Outcome};
+use record::{KeyHashes, Outcome, Picks, pick_hash};
 use service::{Handler, Line, Next};
 
 use crate::entry;
@@ -18,6 +18,7 @@ impl Handler for Auditor {
     async fn handle(&self, envelope: &Envelope) -> Result<Vec<Next>, Failure> {
         let report = match envelope.kind {
             Kind::Keys => self.keys(envelope).await?,
+            Kind::Picked => self.picks(envelope).await?,
             _ => self.outcome(envelope).await?,
         };
         let report = Envelope::json(
@@ -50,6 +51,7 @@ impl Auditor {
             .control
             .audit(&entry, &failed, Some(&ledger))
             .await?;
+        self.note_moved(envelope, &outcome).await?;
         Ok(Report::Audited {
             // What was recorded first stands.
             books: match audited {
@@ -57,6 +59,50 @@ impl Auditor {
                 Audited::Already { books } => books,
             },
         })
+    }
+
+    /// What a sample has moved, the run that follows on it leaves out.
+    async fn note_moved(&self, envelope: &Envelope, outcome: &Outcome) -> Result<(), Failure> {
+        let run = self.line.catalog.run(&envelope.chunk.run).await?;
+        if run.scope.is_none() || !run.kind.writes() {
+            return Ok(());
+        }
+        let (migration, object) = (&run.migration.migration, &envelope.chunk.object);
+        let is_moved = |fate| {
+            matches!(
+                fate,
+                Fate::Created | Fate::Updated | Fate::Unchanged | Fate::Deleted
+            )
+        };
+        let rows = outcome.ledger.rows.iter();
+        let moved: Vec<[u8; 16]> = rows
+            .filter(|row| is_moved(row.fate))
+            .map(|row| pick_hash(migration, object, &row.key).to_be_bytes())
+            .collect();
+        self.line
+            .control
+            .note_moved(&envelope.chunk, &moved)
+            .await?;
+        Ok(())
+    }
+
+    async fn picks(&self, envelope: &Envelope) -> Result<Report, Failure> {
+        let picks = Picks::decode(&envelope.body)?;
+        let run = self.line.catalog.run(&envelope.chunk.run).await?;
+        let migration = &run.migration.migration;
+        let picked: Vec<PickedKey> = picks
+            .picks
+            .into_iter()
+            .map(|pick| PickedKey {
+                hash: pick_hash(migration, &pick.object, &pick.key).to_be_bytes(),
+                object: pick.object,
+                key: pick.key,
+                wanted: pick.wanted,
+            })
+            .collect();
+        self.line.control.pick(&run.id, &picked).await?;
+        let pass = self.line.control.chunk(&envelope.chunk).await?.pass;
+        Ok(Report::PicksAudited { pass })
     }
 
     async fn keys(&self, envelope: &Envelope) -> Result<Report, Failure> {

@@ -126,7 +126,10 @@ impl Control {
 
     /// Chunks by state, of every object that has any.
     pub async fn counts(&self, run: &RunId) -> Result<BTreeMap<String, ChunkCounts>> {
-        let sql = "select object, state, count(*) as chunks from chunks where run_id = $1 group by object, state";
+        // What an object was read for before it is moved is none of its chunks once that has begun.
+        let sql = "select c.object, c.state, count(*) as chunks from chunks c join objects o on o.run_id = c.run_id and o.name = c.object
+                   where c.run_id = $1 and (c.pass = 'records' or c.state <> 'done' or o.state not in ('picked', 'moving', 'moved'))
+                   group by c.object, c.state";
         let mut counts = BTreeMap::<String, ChunkCounts>::new();
         for row in self.db.read(sql, args![run]).await? {
             let state = row.word("state", ChunkState::parse)?;

@@ -34,7 +34,13 @@ impl Control {
     /// Throws away what an object's sample of so many records does not need: all but the lowest hashes. Doing it twice is doing it once.
     ///
     /// Errors: `Deposed`.
-    pub async fn trim_picked(&self, term: Term, run: &RunId, object: &str, most: u64) -> Result<()> {
+    pub async fn trim_picked(
+        &self,
+        term: Term,
+        run: &RunId,
+        object: &str,
+        most: u64,
+    ) -> Result<()> {
         let mut tx = self.db.begin_as(term).await?;
         let sql = "delete from picked_keys where run_id = $1 and object = $2 and wanted = false and hash not in (
                        select hash from picked_keys where run_id = $1 and object = $2 and sampled order by hash limit $3)";

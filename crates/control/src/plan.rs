@@ -1,6 +1,6 @@
 //! Where chunks come from: the plan that cuts an object, and the split of one that was too big.
 
-use model::{Attempt, ChunkNumber, ChunkRef, Pass, RunId, Slice};
+use model::{Attempt, ChunkNumber, ChunkRef, ObjectState, Pass, RunId, Slice};
 use serde_json::Value;
 
 use crate::chunks::ChunkKind;
@@ -74,7 +74,7 @@ impl Control {
             "update objects set plan_cursor = $4, plan_closed = $5, plan_step = plan_step + 1,
                        last_chunk = last_chunk + $6, updated_at = {now}
                    where run_id = $1 and name = $2 and plan_step = $3 and plan_closed = false
-                   returning last_chunk - $6 as last, needs_key_pass";
+                   returning last_chunk - $6 as last, needs_key_pass, state";
         let saved = tx
             .fetch_one(sql, args![run, object, step, cursor, closed, slices.len()])
             .await?;
@@ -94,10 +94,14 @@ impl Control {
             run,
             object,
             kind: ChunkKind::Slice,
-            pass: if row.bool("needs_key_pass")? {
-                Pass::Keys
-            } else {
-                Pass::Records
+            pass: match row.word("state", ObjectState::parse)? {
+                ObjectState::Picking => Pass::Pick,
+                ObjectState::Waiting | ObjectState::ReadingKeys
+                    if row.bool("needs_key_pass")? =>
+                {
+                    Pass::Keys
+                }
+                _ => Pass::Records,
             },
             ancestors: &[],
         };

@@ -63,12 +63,22 @@ impl Control {
                    where run_id = $1 and state = 'failed' returning object, pass";
         let revived = tx.fetch(sql, args![run]).await?;
         let mut reading_keys = BTreeSet::new();
+        let mut picking = false;
         for row in &revived {
             let object = row.text("object")?;
             match row.word("pass", Pass::parse)? {
                 Pass::Keys => reading_keys.insert(object),
                 Pass::Records => moving.insert(object),
+                Pass::Pick | Pass::Parents => {
+                    picking = true;
+                    true
+                }
             };
+        }
+        if picking {
+            // Who wants whose parents is settled for all objects together.
+            let sql = "update objects set state = 'picking', ended_at = null, updated_at = {now} where run_id = $1";
+            tx.execute(sql, args![run]).await?;
         }
         // An object that still reads keys comes to its records by way of `next_pass`.
         for (state, objects) in [("moving", &moving), ("reading_keys", &reading_keys)] {

@@ -1,10 +1,11 @@
 //! Runs: made once per idempotency key, halted by their kill switch, moved along by the leader.
 
 use chrono::{DateTime, Utc};
-use model::{DesiredState, RunId, RunKind, RunStatus};
+use model::{DesiredState, RunId, RunKind, RunStatus, Scope};
 
 use crate::db::{Arg, Row, Tx, args};
 use crate::objects::NewObject;
+use crate::picked::{self, PickedKey};
 use crate::{Control, Error, Result, Term};
 
 /// An unfinished run: the leader, or somebody who asked for a retry, has something left to do with it. The index of that name holds these.
@@ -26,6 +27,12 @@ pub struct NewRun {
     pub file_sha256: String,
     pub requested_by: String,
     pub scheduler_run_id: Option<String>,
+    /// Which records it moves, where it is not all of them.
+    pub scope: Option<Scope>,
+    /// Of a scope that names records: these.
+    pub picked: Vec<PickedKey>,
+    /// The sample that it follows on, and whose idempotency key it takes over.
+    pub follows: Option<RunId>,
     pub objects: Vec<NewObject>,
 }
 
@@ -46,6 +53,8 @@ pub struct Run {
     pub file_sha256: String,
     pub requested_by: String,
     pub scheduler_run_id: Option<String>,
+    pub scope: Option<Scope>,
+    pub follows: Option<RunId>,
     pub status: RunStatus,
     pub status_reason: Option<String>,
     pub desired: DesiredState,
@@ -83,10 +92,18 @@ impl Control {
             )));
         }
         let mut tx = self.db.begin().await?;
+        if let Some(sample) = &run.follows {
+            let sql =
+                "update runs set idempotency_key = null where id = $1 and idempotency_key = $2";
+            tx.execute(sql, args![sample, &run.idempotency_key]).await?;
+        }
+        let scope = run.scope.as_ref().map(serde_json::to_value).transpose();
+        let scope = scope
+            .map_err(|error| Error::Corrupt(format!("a scope does not serialise: {error}")))?;
         let made = tx
             .fetch(
-                "insert into runs (id, idempotency_key, migration, kind, file, file_sha256, requested_by, scheduler_run_id)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (idempotency_key) do nothing returning id",
+                "insert into runs (id, idempotency_key, migration, kind, file, file_sha256, requested_by, scheduler_run_id, scope, follows)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (idempotency_key) do nothing returning id",
                 args![
                     &run.id,
                     &run.idempotency_key,
@@ -95,7 +112,9 @@ impl Control {
                     &run.file,
                     &run.file_sha256,
                     &run.requested_by,
-                    &run.scheduler_run_id
+                    &run.scheduler_run_id,
+                    scope.as_ref(),
+                    run.follows.as_ref().map(RunId::as_str),
                 ],
             )
             .await?;
@@ -106,6 +125,7 @@ impl Control {
             return Ok(CreatedRun::Joined(joined.run("id")?));
         }
         insert_objects(&mut tx, &run.id, &run.objects).await?;
+        picked::pick(&mut tx, &run.id, &run.picked).await?;
         tx.commit().await?;
         Ok(CreatedRun::Created(run.id.clone()))
     }
@@ -255,6 +275,12 @@ fn read_run(row: &Row) -> Result<Run> {
         file_sha256: row.text("file_sha256")?,
         requested_by: row.text("requested_by")?,
         scheduler_run_id: row.opt_text("scheduler_run_id")?,
+        scope: row
+            .opt_json("scope")?
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| Error::Corrupt(format!("column scope: {error}")))?,
+        follows: row.opt_text("follows")?.map(RunId::new),
         status: row.word("status", RunStatus::parse)?,
         status_reason: row.opt_text("status_reason")?,
         desired: row.word("desired_state", DesiredState::parse)?,

@@ -1,7 +1,7 @@
 //! Checkpoints: the one place where a chunk's state moves to its end, along `ChunkState::may_become`.
 //! A word that comes late changes nothing, and is no error: messages are delivered twice.
 
-use model::{Attempt, Books, ChunkNumber, ChunkRef, Failure, RunId};
+use model::{Attempt, Books, ChunkNumber, ChunkRef, Failure, Pass, RunId};
 
 use crate::chunks::unknown;
 use crate::db::{Arg, args};
@@ -12,6 +12,8 @@ use crate::{Control, Error, Result, Term};
 pub enum Verdict {
     /// Its target keys are stored; it ends its pass over keys.
     KeysRead,
+    /// Its picks are stored; it ends that pass.
+    Picked(Pass),
     /// Its books are in the audit log.
     Done(Books),
     /// It could not be moved.
@@ -39,6 +41,10 @@ impl Control {
         match verdict {
             Verdict::Failed(failure) => self.fail(term, chunk, attempt, failure).await,
             Verdict::KeysRead => self.done(term, chunk, "keys", &Books::default()).await,
+            Verdict::Picked(pass) => {
+                self.done(term, chunk, pass.as_str(), &Books::default())
+                    .await
+            }
             Verdict::Done(books) => self.done(term, chunk, "records", books).await,
         }
     }
@@ -60,7 +66,7 @@ impl Control {
     }
 
     async fn done(&self, term: Term, chunk: &ChunkRef, pass: &str, books: &Books) -> Result<bool> {
-        // `pass` is one of two words of ours.
+        // `pass` is one of few words of ours.
         let sql = format!(
             "update chunks set state = 'done', settled_at = {{now}}, updated_at = {{now}}, not_before = null, {BOOKS},
                  error_code = null, error_message = null, error_hint = null, failure = null
@@ -115,11 +121,17 @@ impl Control {
         Ok(!self.db.write_as(term, sql, values).await?.is_empty())
     }
 
-    /// Ends an object's pass over keys: its chunks become pending for their records. False, and nothing is changed, as long as its
+    /// Ends an object's pass over keys: its chunks become pending for the next one. False, and nothing is changed, as long as its
     /// plan is open or a chunk's keys are not read. Doing it twice is doing it once.
     ///
     /// Errors: `Deposed`.
-    pub async fn next_pass(&self, term: Term, run: &RunId, object: &str) -> Result<bool> {
+    pub async fn next_pass(
+        &self,
+        term: Term,
+        run: &RunId,
+        object: &str,
+        next: Pass,
+    ) -> Result<bool> {
         let mut tx = self.db.begin_as(term).await?;
         // The plan first: once it is closed, no further slice can come between the two looks.
         let open =
@@ -132,9 +144,10 @@ impl Control {
                 return Ok(false);
             }
         }
-        let sql = "update chunks set state = 'pending', pass = 'records', settled_at = null, dispatched_at = null, updated_at = {now}
+        let sql = "update chunks set state = 'pending', pass = $3, settled_at = null, dispatched_at = null, updated_at = {now}
                    where run_id = $1 and object = $2 and pass = 'keys' and state = 'done'";
-        tx.execute_long(sql, args![run, object]).await?;
+        tx.execute_long(sql, args![run, object, next.as_str()])
+            .await?;
         tx.commit().await?;
         Ok(true)
     }

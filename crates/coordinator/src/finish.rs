@@ -40,7 +40,9 @@ impl Reign {
             let wanted = pinned
                 .migration
                 .object(name)
-                .is_some_and(|object| object.reconcile.counts);
+                .is_some_and(|object| object.reconcile.counts)
+                // Neither end can be counted: not all was read, and nothing was written.
+                && (pinned.scope.is_none() || pinned.kind.writes());
             if !wanted || results.iter().any(|result| result.object == *name) {
                 continue;
             }

@@ -7,10 +7,12 @@ mod dispatch;
 mod finish;
 mod leader;
 mod lost;
+mod pick;
 mod plan;
 mod policy;
 mod preflight;
 mod reports;
+mod scope;
 mod steer;
 mod stop_messages;
 

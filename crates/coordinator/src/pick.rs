@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use control::{ChunkCounts, Object, PickedKey, Run};
-use model::{Failure, ObjectState, Pass, Sample, Scope};
+use model::{Failure, ObjectState, Pass, Sample};
 use serde_json::json;
 use service::PinnedRun;
 
@@ -92,9 +92,7 @@ impl Reign {
             return Ok(true);
         }
         if reads_keys {
-            control
-                .fold_keys(self.term, &run.id, &object.name)
-                .await?;
+            control.fold_keys(self.term, &run.id, &object.name).await?;
             if sample.is_some() {
                 control
                     .next_pass(self.term, &run.id, &object.name, Pass::Pick)
@@ -198,4 +196,3 @@ impl Reign {
             .collect()
     }
 }
-

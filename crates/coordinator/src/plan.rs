@@ -2,7 +2,7 @@
 
 use connector::Sizing;
 use control::{ChunkCounts, Object, RetryChunk, Run};
-use model::Failure;
+use model::{Failure, ObjectState};
 
 use crate::leader::Reign;
 
@@ -27,6 +27,10 @@ impl Reign {
         }
         let line = &self.leader.line;
         let pinned = line.catalog.run(&run.id).await?;
+        let from_picked = matches!(object.state, ObjectState::Picked | ObjectState::Moving);
+        if pinned.scope.is_some() && from_picked {
+            return self.plan_picked(run, &pinned, object).await;
+        }
         let source = self.leader.connections.source(&pinned.migration).await?;
         let described = &pinned.object(&object.name)?.source;
         let chunks = &line.settings.chunks;

@@ -9,16 +9,20 @@ use connector::{
     CountScope, Intent, LoadPlan, MissingParent, Source, SourceObject, Target, TargetObject,
 };
 use connectors::Connections;
+use control::PickedKey;
 use mapping::{Mapper, Spec};
 use model::migration::{Lines, Migration, Object, Operation, phases};
-use model::{Failure, FailureKind, RunId};
+use model::{Failure, FailureKind, RunId, Scope};
 
-use crate::automation;
+use crate::{automation, scope};
 
 /// A migration that can be run, each object as its systems describe it.
 pub(crate) struct Prepared {
     pub(crate) migration: Migration,
     pub(crate) objects: Vec<PreparedObject>,
+    /// Which records are asked for, where not all are, and those of them that are named.
+    pub(crate) scope: Option<Scope>,
+    pub(crate) named: Vec<PickedKey>,
 }
 
 pub(crate) struct PreparedObject {
@@ -40,6 +44,7 @@ pub(crate) async fn prepare(
     run: &RunId,
 ) -> Result<Prepared, Failure> {
     let mut migration = read(request)?;
+    let scope = scope::of(request)?;
     let lines = Lines::of(&request.file);
     let source = connections.source(&migration).await.map_err(|failure| {
         let line = lines.line(&format!("connections.{}", migration.source));
@@ -91,7 +96,13 @@ pub(crate) async fn prepare(
             failure.file(&request.file_name).line(line)
         })?;
     }
-    Ok(Prepared { migration, objects })
+    let named = scope::named(&migration, scope.as_ref(), source.as_ref(), &objects).await?;
+    Ok(Prepared {
+        migration,
+        objects,
+        scope,
+        named,
+    })
 }
 
 /// Has the target make what writing needs. Changes no records.
@@ -174,6 +185,9 @@ pub(crate) fn wanted(migration: &Migration, request: &StartRun, object: &Object)
         let listed = migration.phases.get(phase);
         listed.is_some_and(|objects| objects.contains(name))
     };
+    if !request.keys.is_empty() && !scope::concerns(migration, request, name) {
+        return false;
+    }
     all || request.only.contains(name) || request.phases.iter().any(of_phase)
 }
 

@@ -73,6 +73,11 @@ impl Leader {
                     .settle(term, chunk, attempt, &Settled::KeysRead)
                     .await?
             }
+            Report::PicksAudited { pass } => {
+                control
+                    .settle(term, chunk, attempt, &Settled::Picked(pass))
+                    .await?
+            }
             Report::Superseded { by } => control.covered(term, chunk, by).await?,
             Report::Refused { failure } => self.refused(term, chunk, attempt, failure).await?,
             // The results are stored; the next look at the run finds them.

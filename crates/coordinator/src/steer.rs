@@ -1,7 +1,7 @@
 //! One look at one run: the next right thing, by what is stored. Safe to do again at any time.
 
 use control::{Object, Run};
-use model::{DesiredState, Failure, FailureKind, ObjectState, RunStatus};
+use model::{DesiredState, Failure, FailureKind, ObjectState, Pass, RunStatus};
 
 use crate::leader::Reign;
 
@@ -64,6 +64,10 @@ impl Reign {
         let control = self.leader.line.control.clone();
         let objects = control.objects(&run.id).await?;
         let counts = control.counts(&run.id).await?;
+        let pinned = self.leader.line.catalog.run(&run.id).await?;
+        if Self::is_picking(&pinned, &objects) {
+            return self.pick(run, &pinned, &objects, &counts).await;
+        }
         let phase = objects
             .iter()
             .filter(|object| object.state != ObjectState::Moved)
@@ -101,6 +105,10 @@ impl Reign {
         if object.state == ObjectState::Moved {
             return Ok(false);
         }
+        if object.state == ObjectState::Picked {
+            set(ObjectState::Moving).await?;
+            tracing::info!(run = %run.id, object = object.name, "begins");
+        }
         if object.state == ObjectState::Waiting {
             set(if object.needs_key_pass {
                 ObjectState::ReadingKeys
@@ -119,7 +127,9 @@ impl Reign {
         }
         if object.state == ObjectState::ReadingKeys && counts.failed == 0 {
             control.fold_keys(self.term, &run.id, &object.name).await?;
-            control.next_pass(self.term, &run.id, &object.name).await?;
+            control
+                .next_pass(self.term, &run.id, &object.name, Pass::Records)
+                .await?;
             set(ObjectState::Moving).await?;
             self.leader.news.notify_one();
             return Ok(true);

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod moved_before;
+mod pick;
 mod read;
 mod rivals;
 

@@ -26,7 +26,10 @@ pub(crate) async fn left_out(
     if moved.is_empty() {
         return Ok(records);
     }
-    let kept: BooleanArray = hashes.iter().map(|hash| Some(!moved.contains(hash))).collect();
+    let kept: BooleanArray = hashes
+        .iter()
+        .map(|hash| Some(!moved.contains(hash)))
+        .collect();
     filter_record_batch(&records, &kept)
         .map_err(|error| Failure::bug(format!("a batch does not hold together: {error}")))
 }

@@ -10,7 +10,7 @@ use queue::Queue;
 use record::{Journey, Payload, checksums, total};
 use service::{Handler, Line, Next};
 
-use crate::rivals;
+use crate::{moved_before, pick, rivals};
 
 pub(crate) struct Extractor {
     pub(crate) line: Line,
@@ -35,6 +35,23 @@ impl Handler for Extractor {
                 } => (records, rejected, epoch),
                 Read::TooBig(slices) => return Ok(vec![split(envelope, slices)?]),
             };
+        if command.pass == Pass::Pick {
+            let sample = run
+                .sample_of(&envelope.chunk.object)
+                .ok_or_else(|| Failure::bug("a run without a sample has nothing to pick"))?;
+            let migration = &run.migration.migration;
+            let picks = pick::picks(migration, object, sample, &records, &rejected)?;
+            let (chunk, attempt) = (envelope.chunk.clone(), envelope.attempt);
+            let picked = Envelope::new(Kind::Picked, chunk, attempt, picks.encode()?);
+            return Ok(vec![(Queue::Audit, picked)]);
+        }
+        let records = match &run.follows {
+            Some(sample) if command.pass == Pass::Records => {
+                let (control, migration) = (&self.line.control, &run.migration.migration);
+                moved_before::left_out(control, migration, sample, object, records).await?
+            }
+            _ => records,
+        };
         let mut rivals = None;
         let merges = run
             .migration

@@ -39,9 +39,10 @@ impl ParentRefs {
         began: DateTime<Utc>,
         key_of: &(dyn Fn(&str) -> Option<DataType> + Sync),
     ) -> Result<Self, Failure> {
-        let passes = migration.objects.iter().filter(|pass| {
-            pass.name == object || pass.second_pass_of.as_deref() == Some(object)
-        });
+        let passes = migration
+            .objects
+            .iter()
+            .filter(|pass| pass.name == object || pass.second_pass_of.as_deref() == Some(object));
         let fields: Vec<&Field> = passes
             .flat_map(|pass| pass.fields.iter().flatten())
             .map(|(_, field)| field)

@@ -14,6 +14,10 @@ pub struct Slice(pub serde_json::Value);
 pub enum Pass {
     /// Only the target keys are computed, so that duplicates over the whole object are known before anything is written.
     Keys,
+    /// Of the records, a sample is picked.
+    Pick,
+    /// Records that were picked are read for what they refer to.
+    Parents,
     #[default]
     Records,
 }
@@ -22,12 +26,14 @@ impl Pass {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keys => "keys",
+            Self::Pick => "pick",
+            Self::Parents => "parents",
             Self::Records => "records",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Keys, Self::Records]
+        [Self::Keys, Self::Pick, Self::Parents, Self::Records]
             .into_iter()
             .find(|pass| pass.as_str() == text)
     }

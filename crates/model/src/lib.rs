@@ -8,6 +8,7 @@ mod ids;
 mod message;
 pub mod migration;
 mod run;
+mod scope;
 mod secret;
 
 pub use books::{Books, Fate};
@@ -20,4 +21,5 @@ pub use message::{
     WIRE_VERSION,
 };
 pub use run::{AutomationState, DesiredState, ObjectState, RunKind, RunStatus, SwitchState};
+pub use scope::{Sample, Scope};
 pub use secret::Secret;

@@ -23,6 +23,8 @@ pub enum Kind {
     Outcome,
     /// Transformer to auditor: body is a `record::KeyHashes`.
     Keys,
+    /// Extractor or transformer to auditor: body is a `record::Picks`.
+    Picked,
     /// Any service to the coordinator: body is a `Report`.
     Report,
     /// Coordinator to reconciler: body is a `ReconcileCommand`.
@@ -30,12 +32,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Extract,
         Self::Extracted,
         Self::Mapped,
         Self::Outcome,
         Self::Keys,
+        Self::Picked,
         Self::Report,
         Self::Reconcile,
     ];
@@ -47,6 +50,7 @@ impl Kind {
             Self::Mapped => "mapped",
             Self::Outcome => "outcome",
             Self::Keys => "keys",
+            Self::Picked => "picked",
             Self::Report => "report",
             Self::Reconcile => "reconcile",
         }
@@ -131,6 +135,8 @@ pub enum Report {
     Audited { books: Books },
     /// The chunk's target keys are stored.
     KeysAudited { records: u64 },
+    /// What the chunk was read for in this pass is stored: which records are picked.
+    PicksAudited { pass: Pass },
     /// An ancestor had been written whole; its own outcome is on its way to the auditor.
     Superseded { by: ChunkNumber },
     /// The object was read anew at both ends, and the results are stored.

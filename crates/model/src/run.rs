@@ -119,6 +119,10 @@ pub enum ObjectState {
     Waiting,
     /// Its target keys are being read, to find duplicates.
     ReadingKeys,
+    /// Of a run that does not move all records: it is being settled which.
+    Picking,
+    /// That is settled, and its phase has not begun.
+    Picked,
     Moving,
     /// Every chunk is settled.
     Moved,
@@ -127,6 +131,8 @@ pub enum ObjectState {
 words!(ObjectState {
     Waiting => "waiting",
     ReadingKeys => "reading_keys",
+    Picking => "picking",
+    Picked => "picked",
     Moving => "moving",
     Moved => "moved",
 });

@@ -106,7 +106,11 @@ mod tests {
     #[test]
     fn a_share_takes_about_as_many_hashes() {
         let hash = |n: u128| n.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
-        let taken = |share| (0..10_000).filter(|n| Sample::Percent(share).takes(hash(*n))).count();
+        let taken = |share| {
+            (0..10_000)
+                .filter(|n| Sample::Percent(share).takes(hash(*n)))
+                .count()
+        };
         assert_eq!(taken(100.0), 10_000);
         assert!((50..200).contains(&taken(1.0)), "{}", taken(1.0));
     }

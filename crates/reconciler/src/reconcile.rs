@@ -61,11 +61,16 @@ impl Reconciler {
         let target = self.connections.target(&pinned.migration).await?;
         let books = self.line.control.books(run).await?.into_iter().collect();
         let placeholders = self.line.control.placeholder_counts(run).await?;
+        let moved_before = match &pinned.follows {
+            Some(sample) => self.line.control.moved_count(sample, object).await?,
+            None => 0,
+        };
         let checks = counts::check(
             &pinned,
             object,
             &books,
             &placeholders,
+            moved_before,
             source.as_ref(),
             target.as_ref(),
         )

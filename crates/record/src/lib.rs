@@ -10,6 +10,7 @@ mod ledger;
 pub mod meta;
 mod outcome;
 mod payload;
+mod picks;
 mod refusal;
 mod wire;
 
@@ -22,5 +23,6 @@ pub use key_hashes::{KeyHash, KeyHashes, hash_key};
 pub use ledger::{Ledger, LedgerRow};
 pub use outcome::{Outcome, PlaceholderMade};
 pub use payload::Payload;
+pub use picks::{Pick, Picks, pick_hash};
 pub use refusal::Refusal;
 pub use wire::{decode_batch, encode_batch, join_parts, split_parts};

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use connector::{LoadPlan, SourceObject};
 use control::Control;
 use model::migration::Migration;
-use model::{Failure, RunId, RunKind};
+use model::{Failure, RunId, RunKind, Sample, Scope};
 use queue::Queue;
 use serde::de::DeserializeOwned;
 
@@ -30,6 +30,10 @@ pub struct PinnedObject {
 pub struct PinnedRun {
     pub id: RunId,
     pub kind: RunKind,
+    /// Which records it moves, where it is not all of them.
+    pub scope: Option<Scope>,
+    /// The sample that it follows on.
+    pub follows: Option<RunId>,
     pub migration: Migration,
     pub objects: HashMap<String, PinnedObject>,
     pub scheduler_run_id: Option<String>,
@@ -41,6 +45,35 @@ impl PinnedRun {
         self.objects
             .get(name)
             .ok_or_else(|| Failure::bug(format!("run {} has no object {name}", self.id)))
+    }
+
+    /// How many records of an object are picked by the run itself. A second pass has the records of the first.
+    pub fn sample_of(&self, name: &str) -> Option<Sample> {
+        match self.scope {
+            Some(Scope::Sample(sample)) if self.first_pass(name) == name => Some(sample),
+            _ => None,
+        }
+    }
+
+    /// The object whose records this one's are: itself, unless it is a second pass.
+    pub fn first_pass<'a>(&'a self, name: &'a str) -> &'a str {
+        let object = self.migration.object(name);
+        let first = object.and_then(|object| object.second_pass_of.as_deref());
+        first.unwrap_or(name)
+    }
+
+    /// Whether records of an object refer to others of this run, in whichever pass.
+    pub fn has_parents(&self, name: &str) -> bool {
+        let passes =
+            self.migration.objects.iter().filter(|object| {
+                object.name == name || object.second_pass_of.as_deref() == Some(name)
+            });
+        let mut fields = passes.flat_map(|object| object.fields.iter().flatten());
+        self.first_pass(name) == name
+            && fields.any(|(_, field)| {
+                let mut parents = field.parents().iter();
+                parents.any(|parent| self.objects.contains_key(parent))
+            })
     }
 
     /// Where its mapped chunks go. Those of a dry run go by a queue from which nobody writes.
@@ -100,6 +133,8 @@ impl Catalog {
         Ok(PinnedRun {
             id: id.clone(),
             kind: run.kind,
+            scope: run.scope,
+            follows: run.follows,
             migration: Migration::parse(&run.file, &run.migration)?,
             scheduler_run_id: run.scheduler_run_id,
             began: run.created_at,

@@ -82,6 +82,13 @@ pub(crate) struct RunArgs {
     /// Does all but the write: says what would become of each record, by the target as it is. Nothing is written to it.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Only a share of each object, as 1%, or so many records, always the same ones, with their parents. Completed under an --id, the same
+    /// without --sample moves the rest.
+    #[arg(long, value_name = "SHARE|NUMBER", conflicts_with = "keys")]
+    pub(crate) sample: Option<String>,
+    /// Only the records of these keys, with their parents: OBJECT=KEY,KEY or OBJECT=@FILE with a key on each line; may be repeated. Keys are written as `failures` writes them.
+    #[arg(long, value_name = "OBJECT=KEYS", value_parser = keys)]
+    pub(crate) keys: Vec<(String, Vec<String>)>,
     /// Only this object; may be repeated.
     #[arg(long, value_name = "OBJECT")]
     pub(crate) only: Vec<String>,
@@ -247,6 +254,27 @@ pub(crate) struct RehearseArgs {
 
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+/// `OBJECT=KEY,KEY`, `OBJECT=["a","b"]` for one key of several columns, `OBJECT=@FILE`.
+fn keys(text: &str) -> Result<(String, Vec<String>), String> {
+    let (object, keys) = text
+        .split_once('=')
+        .ok_or("it is OBJECT=KEY,KEY or OBJECT=@FILE")?;
+    let keys: Vec<String> = match keys.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| format!("the file of keys can't be read: {file}: {error}"))?
+            .lines()
+            .map(|line| line.trim_end_matches('\r').to_owned())
+            .filter(|line| !line.is_empty())
+            .collect(),
+        None if keys.starts_with('[') => vec![keys.to_owned()],
+        None => keys.split(',').map(str::to_owned).collect(),
+    };
+    if keys.is_empty() || keys.iter().any(String::is_empty) {
+        return Err(format!("no key is named for `{object}`, or an empty one"));
+    }
+    Ok((object.to_owned(), keys))
 }
 
 fn connection(text: &str) -> Result<(String, String), String> {

@@ -72,6 +72,8 @@ pub(crate) fn summary(run: &RunView) -> Value {
         "run": run.summary.run,
         "migration": run.summary.migration,
         "kind": run.summary.kind,
+        "scope": run.summary.scope,
+        "follows": run.summary.follows,
         "status": run.summary.status,
         "reason": run.summary.reason,
         "balanced": run.balanced,
@@ -128,6 +130,14 @@ pub(crate) fn describe(run: &RunView) -> String {
     );
     if let Some(reason) = &summary.reason {
         text += &format!("  {reason}\n");
+    }
+    if let Some(scope) = &summary.scope {
+        text += &format!(
+            "  not all records: {scope}, with their parents; the source's are not counted\n"
+        );
+    }
+    if let Some(sample) = &summary.follows {
+        text += &format!("  follows on the sample {sample}, whose records are left out\n");
     }
     let names = counts(summary.kind, &Books::default()).map(|(name, _)| name.replace('_', " "));
     let mut head = vec!["object", "to", "state"];

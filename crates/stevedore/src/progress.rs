@@ -78,6 +78,7 @@ fn word(object: &ObjectView, kind: RunKind) -> String {
     let refused = object.books.refused();
     match (object.state, refused) {
         (ObjectState::ReadingKeys, _) => "reading keys".to_owned(),
+        (ObjectState::Picking, _) => "picking".to_owned(),
         (_, 0) => String::new(),
         (_, refused) if kind.writes() => format!("{refused} refused"),
         (_, refused) => format!("{refused} would be refused"),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mapping::{Duplicates, ParentIds, ParentKeys};
 use model::{Envelope, Failure, Kind, Pass};
 use queue::Queue;
-use record::{KeyHashes, Payload};
+use record::{KeyHashes, Payload, Pick, Picks};
 use service::{Handler, Line, Next};
 
 use crate::duplicates;
@@ -28,6 +28,21 @@ impl Handler for Transformer {
                 let keys = key_hashes(&mapping, &payload).await?;
                 let keys = next(envelope, Kind::Keys, keys.encode()?);
                 (Queue::Audit, keys)
+            }
+            Pass::Parents => {
+                let (parents, payload) = (self.mappers.parents(&envelope.chunk).await?, payload);
+                let found = aside(move || parents.of(&payload.records)).await?;
+                let wanted = |(object, key)| Pick {
+                    object,
+                    key,
+                    wanted: true,
+                };
+                let picks = found.into_iter().map(wanted).collect();
+                let picks = Picks { picks }.encode()?;
+                (Queue::Audit, next(envelope, Kind::Picked, picks))
+            }
+            Pass::Pick => {
+                return Err(Failure::bug("a sample is picked before records are sent"));
             }
             Pass::Records => {
                 let mut duplicates = Duplicates::none();

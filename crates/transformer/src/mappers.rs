@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use control::MapScope;
-use mapping::{Mapper, Spec};
+use mapping::{Mapper, ParentRefs, Spec};
 use model::migration::OnDuplicateKey;
 use model::{ChunkRef, Failure, ObjectState, RunId};
 use queue::Queue;
@@ -61,6 +61,21 @@ impl Mappers {
             compiled.insert(name, mapping.clone());
         }
         Ok(mapping)
+    }
+
+    /// The lookups of an object to others of its run.
+    pub(crate) async fn parents(&self, chunk: &ChunkRef) -> Result<ParentRefs, Failure> {
+        let run = self.line.catalog.run(&chunk.run).await?;
+        let key_of = |object: &str| {
+            let source = &run.objects.get(object)?.source;
+            let [key] = source.key.as_slice() else {
+                return None;
+            };
+            let column = source.schema.field_with_name(key).ok()?;
+            Some(column.data_type().clone())
+        };
+        let source = &run.object(&chunk.object)?.source.schema;
+        ParentRefs::compile(&run.migration, &chunk.object, source, run.began, &key_of)
     }
 
     /// The mapping, and whether it may be kept: not while the object's keys are still being read, because its duplicates are not known yet.

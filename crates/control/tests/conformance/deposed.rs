@@ -69,7 +69,7 @@ async fn every_write_of_a_deposed_leader_is_refused(bed: &Bed) {
         control.settle(late, &two, one, &Verdict::Failed(failure.clone())),
         control.settle(late, &f.chunk(3), one, &Verdict::Done(books(1, 0, 0))),
         control.covered(late, &f.chunk(5), ChunkNumber(3)),
-        control.next_pass(late, &keyed.run, "a"),
+        control.next_pass(late, &keyed.run, "a", model::Pass::Records),
         control.fold_keys(late, &keyed.run, "a"),
         control.take_up_retry(late, run, std::slice::from_ref(&retry)),
         control.forget_reconciliations(late, run),
@@ -104,7 +104,12 @@ async fn every_write_of_a_deposed_leader_is_refused(bed: &Bed) {
             .unwrap()
     );
     assert!(control.split(other, &two, one, &slices(2)).await.unwrap());
-    assert!(control.next_pass(other, &keyed.run, "a").await.unwrap());
+    assert!(
+        control
+            .next_pass(other, &keyed.run, "a", model::Pass::Records)
+            .await
+            .unwrap()
+    );
     assert_eq!(
         control.take_up_retry(other, run, &[retry]).await.unwrap(),
         Some(1)

@@ -142,7 +142,10 @@ async fn keys_are_stored_once_and_in_time(bed: &Bed) {
         .await
         .unwrap();
     assert!(!bed.control.store_keys(&f.chunk(1), &keys).await.unwrap());
-    bed.control.next_pass(f.term, &f.run, "a").await.unwrap();
+    bed.control
+        .next_pass(f.term, &f.run, "a", model::Pass::Records)
+        .await
+        .unwrap();
     assert!(!bed.control.store_keys(&f.chunk(1), &keys).await.unwrap());
     assert_eq!(bed.value("select count(*) from read_keys").await, "1");
 }

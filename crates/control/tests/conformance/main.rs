@@ -17,6 +17,7 @@ mod leadership;
 mod leases;
 mod monitoring;
 mod opening;
+mod picked;
 mod placeholders;
 mod plan;
 mod reports;

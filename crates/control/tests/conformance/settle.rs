@@ -223,7 +223,12 @@ async fn a_pass_over_keys_comes_before_the_records(bed: &Bed) {
     of_keys.needs_key_pass = true;
     let f = Fixture::of(bed, of_keys, 3).await;
     let control = &bed.control;
-    let next = async || control.next_pass(f.term, &f.run, "a").await.unwrap();
+    let next = async || {
+        control
+            .next_pass(f.term, &f.run, "a", model::Pass::Records)
+            .await
+            .unwrap()
+    };
     let sent = f.dispatch(bed, 9).await;
     assert!(sent.iter().all(|d| d.pass == model::Pass::Keys));
     let read = async |chunk| {
@@ -268,7 +273,10 @@ async fn a_late_word_on_keys_does_not_settle_the_records(bed: &Bed) {
     // Nor the other way round.
     assert!(!settle(Verdict::Done(books(1, 0, 0))).await);
     assert!(settle(Verdict::KeysRead).await);
-    bed.control.next_pass(f.term, &f.run, "a").await.unwrap();
+    bed.control
+        .next_pass(f.term, &f.run, "a", model::Pass::Records)
+        .await
+        .unwrap();
     assert!(!settle(Verdict::KeysRead).await);
     assert_eq!(f.state(bed, 1).await, "pending 1");
 }

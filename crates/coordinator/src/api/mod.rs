@@ -6,6 +6,7 @@ mod before;
 mod changes;
 mod door;
 mod failures;
+mod join;
 mod placeholders;
 mod runs;
 mod start;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Office;
 use super::answer::Answer;
+use super::join::{Joining, join};
 use crate::preflight::{self, Prepared, PreparedObject};
 
 pub(crate) async fn start(
@@ -17,17 +18,21 @@ pub(crate) async fn start(
     Json(request): Json<StartRun>,
 ) -> Answer<Started> {
     let control = &office.line.control;
+    let mut follows = None;
     if let Some(key) = &request.id
         && let Some(run) = control.run_by_key(key).await?
     {
-        return Ok(Json(joined(&request, &run)?));
+        match join(control, &request, &run).await? {
+            Joining::Joined(started) => return Ok(Json(started)),
+            Joining::Follows(sample) => follows = Some(sample),
+        }
     }
     let id = RunId::generate();
     let prepared = preflight::prepare(&office.connections, &request, &id).await?;
     if !request.dry_run {
         preflight::make_room(&office.connections, &prepared).await?;
     }
-    let run = new_run(&request, id, prepared)?;
+    let run = new_run(&request, id, follows, prepared)?;
     let created = control.create_run(&run).await?;
     Ok(Json(match created {
         CreatedRun::Created(run) => {
@@ -37,7 +42,18 @@ pub(crate) async fn start(
                 joined: false,
             }
         }
-        CreatedRun::Joined(run) => joined(&request, &control.run(&run).await?)?,
+        CreatedRun::Joined(run) => {
+            match join(control, &request, &control.run(&run).await?).await? {
+                Joining::Joined(started) => started,
+                Joining::Follows(_) => {
+                    return Err(Failure::retry(
+                        "key_taken",
+                        "a run of that key was begun just now",
+                    )
+                    .into());
+                }
+            }
+        }
     }))
 }
 
@@ -66,59 +82,33 @@ pub(crate) async fn check(
     }))
 }
 
-/// A run of that key is there. It must be of the same migration: a scheduler's retry is, a mistaken key is not.
-fn joined(request: &StartRun, run: &control::Run) -> Result<Started, Failure> {
-    let migration = model::migration::Migration::parse(&request.file, &request.file_name)?;
-    if migration.migration != run.migration {
-        return Err(Failure::usage(
-            "key_in_use",
-            format!(
-                "the key belongs to run {} of migration `{}`",
-                run.id, run.migration
-            ),
-        )
-        .hint("give each migration's runs keys of their own"));
-    }
-    let kind = kind_of(request);
-    if kind != run.kind {
-        let word = |kind| match kind {
-            RunKind::Full => "without --dry-run",
-            RunKind::DryRun => "with --dry-run",
-        };
-        return Err(Failure::usage(
-            "other_run",
-            format!(
-                "the key belongs to run {}, which began {}",
-                run.id,
-                word(run.kind)
-            ),
-        )
-        .hint(format!(
-            "join it {}, or give this run a key of its own",
-            word(run.kind)
-        )));
-    }
-    Ok(Started {
-        run: run.id.to_string(),
-        joined: true,
-    })
-}
-
-fn kind_of(request: &StartRun) -> RunKind {
+pub(crate) fn kind_of(request: &StartRun) -> RunKind {
     match request.dry_run {
         true => RunKind::DryRun,
         false => RunKind::Full,
     }
 }
 
-fn new_run(request: &StartRun, id: RunId, prepared: Prepared) -> Result<NewRun, Failure> {
+pub(crate) fn sha256(text: &str) -> String {
+    format!("{:x}", Sha256::digest(text.as_bytes()))
+}
+
+fn new_run(
+    request: &StartRun,
+    id: RunId,
+    follows: Option<RunId>,
+    prepared: Prepared,
+) -> Result<NewRun, Failure> {
     let file = prepared.migration.to_yaml()?;
     Ok(NewRun {
         id,
         idempotency_key: request.id.clone(),
         migration: prepared.migration.migration,
         kind: kind_of(request),
-        file_sha256: format!("{:x}", Sha256::digest(request.file.as_bytes())),
+        file_sha256: sha256(&request.file),
+        scope: prepared.scope,
+        picked: prepared.named,
+        follows,
         file,
         requested_by: request
             .requested_by

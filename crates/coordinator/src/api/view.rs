@@ -16,6 +16,8 @@ pub(crate) fn summary(run: &Run) -> RunSummary {
         run: run.id.to_string(),
         migration: run.migration.clone(),
         kind: run.kind,
+        scope: run.scope.as_ref().map(ToString::to_string),
+        follows: run.follows.as_ref().map(ToString::to_string),
         status: run.status,
         desired_state: run.desired,
         reason: run.status_reason.clone(),

@@ -30,7 +30,7 @@ pub(crate) fn properties(content_type: &str, headers: FieldTable) -> BasicProper
 
 pub(crate) fn write(envelope: &Envelope) -> BasicProperties {
     let content_type = match envelope.kind {
-        Kind::Extract | Kind::Report | Kind::Reconcile => JSON,
+        Kind::Extract | Kind::Picked | Kind::Report | Kind::Reconcile => JSON,
         Kind::Extracted | Kind::Mapped => "application/vnd.apache.arrow.stream",
         Kind::Outcome | Kind::Keys => "application/octet-stream",
     };

@@ -20,6 +20,8 @@ pub(crate) async fn run(desk: &Desk, output: &Output, args: RunArgs) -> Result<u
     request.phases = args.phase;
     request.connections = args.connection;
     request.dry_run = args.dry_run;
+    request.sample = args.sample;
+    request.keys = args.keys;
     confirm(&request, args.yes || args.dry_run)?;
     if args.detach && desk.server.is_none() {
         super::serve::in_background(&desk.settings).await?;
