@@ -42,7 +42,8 @@ async fn eight_open_a_new_database_at_once(bed: &Bed) {
         assert_eq!(leader.unwrap().unwrap(), None);
     }
     let applied = bed.value("select count(*) from _sqlx_migrations").await;
-    assert_eq!(applied, "5");
+    let files = std::fs::read_dir("../../migrations/sqlite").unwrap();
+    assert_eq!(applied, files.count().to_string());
 }
 
 async fn a_newer_schema_is_refused(bed: &Bed) {

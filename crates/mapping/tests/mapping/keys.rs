@@ -62,9 +62,8 @@ fn rivals(mapper: &Mapper, batch: &arrow::array::RecordBatch) -> Vec<Rival> {
     for key in &hashes {
         let twins = hashes.iter().filter(|other| other.hash == key.hash);
         if twins.count() > 1 {
-            let same = |known: &&Rival| {
-                known.source_key == key.source_key && known.hash == key.hash
-            };
+            let same =
+                |known: &&Rival| known.source_key == key.source_key && known.hash == key.hash;
             rivals.push(Rival {
                 hash: key.hash,
                 source_key: key.source_key.clone(),
