@@ -8,6 +8,7 @@ use control::{Job, JobChunk};
 use model::migration::Operation;
 use model::{ChunkNumber, ChunkRef, Envelope, Failure, FailureKind, Kind, Report};
 use queue::Queue;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::manifest::Manifest;
@@ -81,6 +82,7 @@ impl Desk {
             let jobs = jobs_of(target.as_ref())?;
             let plan = self.plan(&job.run, &job.object).await?;
             let status = self.wait(jobs, &job, &remote).await?;
+            let turn = self.turn_to_read(&job).await?;
             let chunks = self.line.control.job_chunks(id).await?;
             if status == JobStatus::Unknown {
                 return self.results_gone(&job, &plan, &chunks).await;
@@ -119,6 +121,7 @@ impl Desk {
                 contended,
                 "sends again what the job did not come to, or others held"
             );
+            drop(turn);
             if contended > 0 {
                 self.room.narrow();
                 let doublings = reading.rounds().saturating_sub(1).min(8);
@@ -152,6 +155,23 @@ impl Desk {
                 tracing::info!(job = remote, "aborts the job in the target");
                 jobs.abort(remote).await?;
                 aborted = true;
+            }
+        }
+    }
+
+    /// Waits until no other job's results are read.
+    async fn turn_to_read(&self, job: &Job) -> Result<SemaphorePermit<'_>, Failure> {
+        loop {
+            let turn = tokio::time::timeout(LOOK, self.reading.acquire()).await;
+            match turn {
+                Ok(Ok(turn)) => return Ok(turn),
+                Ok(Err(_)) => return Err(Failure::halted()),
+                Err(_) if self.line.ending.is_cancelled() => return Err(Failure::halted()),
+                Err(_) => {
+                    if !self.hold(&job.id).await? {
+                        return Err(taken_over());
+                    }
+                }
             }
         }
     }
@@ -304,7 +324,8 @@ fn chunk_of(job: &Job, chunk: ChunkNumber) -> ChunkRef {
     }
 }
 
-/// How long to leave a job alone: by the pace that it has shown until its end, before it has shown one half as long again as it has taken.
+/// How long to leave a job alone: by the pace that it has shown until its end, before it has shown one half as long again as it has taken. Never more than
+/// twice of that: what it shows in its first moments is no pace yet.
 fn pause(taken: Duration, processed: u64, records: u64) -> Duration {
     let pause = if processed == 0 || processed >= records {
         taken / 2
@@ -312,7 +333,7 @@ fn pause(taken: Duration, processed: u64, records: u64) -> Duration {
         let share = (records - processed) as f64 / processed as f64;
         taken.mul_f64(share.min(100.0))
     };
-    pause.clamp(SOON, LATE)
+    pause.min(taken * 2).clamp(SOON, LATE)
 }
 
 #[cfg(test)]
@@ -327,6 +348,7 @@ mod tests {
         assert_eq!(pause(seconds(4), 50, 100), seconds(4));
         assert_eq!(pause(seconds(9), 99, 100), SOON);
         assert_eq!(pause(seconds(9), 100, 100), seconds(4) + seconds(1) / 2);
-        assert_eq!(pause(seconds(1), 1, 100_000), LATE);
+        assert_eq!(pause(seconds(1), 1, 100_000), seconds(2));
+        assert_eq!(pause(seconds(20), 1, 100_000), LATE);
     }
 }

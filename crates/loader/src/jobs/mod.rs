@@ -31,6 +31,8 @@ pub(crate) struct Desk {
     connections: Connections,
     migration: Arc<Migration>,
     room: Room,
+    /// Of whoever reads a job's results: it knows each of its records meanwhile.
+    reading: Arc<tokio::sync::Semaphore>,
     /// The jobs that this process is at work on, by our id.
     in_hand: Arc<Mutex<HashSet<String>>>,
 }
@@ -42,6 +44,7 @@ impl Desk {
             connections,
             migration: Arc::new(migration),
             room: Room::new(AT_ONCE),
+            reading: Arc::new(tokio::sync::Semaphore::new(1)),
             in_hand: Arc::default(),
         }
     }
