@@ -52,7 +52,7 @@ impl Control {
             holder,
             millis(ttl)
         ];
-        Ok(match self.db.execute(sql, values).await? {
+        Ok(match self.db.mark(sql, values).await? {
             0 => TakenLease::Stale,
             _ => TakenLease::Taken,
         })
@@ -61,7 +61,7 @@ impl Control {
     /// Prolongs all leases of a holder, to `ttl` from now, and gives their number.
     pub async fn renew_leases(&self, holder: &str, ttl: Duration) -> Result<u64> {
         let sql = "update leases set until = {now+$2} where holder = $1";
-        self.db.execute(sql, args![holder, millis(ttl)]).await
+        self.db.mark(sql, args![holder, millis(ttl)]).await
     }
 
     /// Ends a lease, if this holder still has it.
@@ -81,14 +81,14 @@ impl Control {
             stage,
             holder
         ];
-        self.db.execute(sql, values).await.map(|_| ())
+        self.db.mark(sql, values).await.map(|_| ())
     }
 
     /// Sweeps out leases that ended an hour ago. The leader does it by the way: were everybody to, they would lock one another.
     pub(crate) async fn sweep_leases(&self) -> Result<u64> {
         let hour = millis(Duration::from_secs(3600));
         self.db
-            .execute("delete from leases where until < {now-$1}", args![hour])
+            .mark("delete from leases where until < {now-$1}", args![hour])
             .await
     }
 

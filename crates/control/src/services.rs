@@ -35,7 +35,7 @@ impl Control {
                    on conflict (instance, role) do update set host = excluded.host, version = excluded.version,
                        ready = excluded.ready, in_hand = excluded.in_hand, seen_at = excluded.seen_at";
         let values = args![instance, role, host, version, ready, in_hand];
-        self.db.execute(sql, values).await.map(|_| ())
+        self.db.mark(sql, values).await.map(|_| ())
     }
 
     /// How many of a role are ready and were seen within that time.

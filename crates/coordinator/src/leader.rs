@@ -15,7 +15,7 @@ use crate::lost::Suspects;
 /// How long a term lasts without renewal.
 const TERM: Duration = Duration::from_secs(6);
 /// How often the runs are looked at when nothing is reported.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) struct Leader {
     pub(crate) line: Line,

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use model::{ControlMessage, Envelope};
 
 use crate::{Error, readable};
@@ -14,11 +15,13 @@ pub(crate) trait Settle: Send + Sync {
     async fn ack(self: Box<Self>) -> Result<(), Error>;
     async fn reject(self: Box<Self>, reason: &str) -> Result<(), Error>;
     async fn requeue(self: Box<Self>) -> Result<(), Error>;
+    /// Keeps the message's body out of memory until it is needed again.
+    fn park(&mut self);
 }
 
 /// The right to settle one message, once. Dropped, it puts the message back into its queue.
 ///
-/// It keeps the message's body alive, which [`Receipt::reject`] needs.
+/// It keeps the message's body, in memory or, once the message was parked, in a file: [`Receipt::reject`] needs it.
 #[must_use = "dropping a receipt puts its message back"]
 pub struct Receipt(Box<dyn Settle>);
 
@@ -54,6 +57,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The message was read and stays in hand for long: its body leaves memory, for an unnamed temporary file from which it is taken should
+    /// the message go back. The envelope has none from here on.
+    pub fn park(&mut self) {
+        self.envelope.body = Bytes::new();
+        self.receipt.0.park();
+    }
+
     /// See [`Receipt::ack`].
     pub async fn ack(self) -> Result<(), Error> {
         self.receipt.ack().await

@@ -7,6 +7,7 @@ mod delivery;
 mod error;
 mod in_process;
 mod line;
+mod parked;
 mod rabbit;
 mod readable;
 

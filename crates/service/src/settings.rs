@@ -139,8 +139,9 @@ impl Default for ChunkSettings {
 }
 
 impl ChunkSettings {
-    /// Chunks of one bulk job at most, so that small ones can't take up all that a loader holds.
-    pub const OF_A_JOB: usize = 60;
+    /// Chunks of one bulk job at most: small ones can't take up all that a loader holds, and what it knows of each record stays small while it reads
+    /// a job's results. At the usual size of chunks it is half a million records, or what a job takes by bytes.
+    pub const OF_A_JOB: usize = 25;
 
     /// Bytes of one bulk job, of which the target takes `limit`.
     pub fn job_capacity(&self, limit: usize) -> usize {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Secret;
@@ -11,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 use tokio::time::Instant;
 
-use super::Db;
+use super::{Db, SqliteDb};
 use crate::{Error, Result};
 
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -71,9 +72,10 @@ impl Db {
     pub(crate) async fn close(&self) {
         match self {
             Self::Postgres(pool) => pool.close().await,
-            Self::Sqlite { reads, writes } => {
-                reads.close().await;
-                writes.close().await;
+            Self::Sqlite(db) => {
+                db.reads.close().await;
+                db.marks.close().await;
+                db.writes.close().await;
             }
         }
     }
@@ -131,20 +133,29 @@ async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db> {
         .foreign_keys(true)
         .disable_statement_logging();
     migrate_sqlite(&options).await?;
-    let writes = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.clone());
+    let one = || {
+        SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(PATIENCE)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writes = one().connect_lazy_with(options.clone());
+    let lightly = options.clone().synchronous(SqliteSynchronous::Normal);
+    let marks = one().connect_lazy_with(lightly);
     let reads = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(PATIENCE)
         .max_lifetime(None)
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Db::Sqlite { reads, writes })
+    Ok(Db::Sqlite(SqliteDb {
+        reads,
+        writes,
+        marks,
+        turn: Arc::default(),
+    }))
 }
 
 /// The file holds data of records; SQLite gives its companions the same rights.

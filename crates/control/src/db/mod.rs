@@ -7,10 +7,13 @@ mod dialect;
 mod row;
 mod text;
 
+use std::fmt::Write as _;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use arg::{Arg, args};
 pub(crate) use dialect::Engine;
@@ -27,28 +30,27 @@ const PARAMETERS: usize = 8_000;
 #[derive(Clone)]
 pub(crate) enum Db {
     Postgres(PgPool),
-    /// SQLite has one writer at a time; ours queue for one connection instead of trying in turns. Reads go on beside it.
-    Sqlite {
-        reads: SqlitePool,
-        writes: SqlitePool,
-    },
+    Sqlite(SqliteDb),
+}
+
+/// SQLite has one writer at a time; ours queue for their turn instead of trying again and again. Reads go on beside it.
+#[derive(Clone)]
+pub(crate) struct SqliteDb {
+    reads: SqlitePool,
+    /// One connection: what it commits is on the disk.
+    writes: SqlitePool,
+    /// One connection: what it commits outlives the process, and is on the disk with the next commit of `writes`.
+    marks: SqlitePool,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Db {
-    pub(crate) fn engine(&self) -> Engine {
-        match self {
-            Self::Postgres(_) => Engine::Postgres,
-            Self::Sqlite { .. } => Engine::Sqlite,
-        }
-    }
-
     /// Rows of a statement that changes nothing.
     pub(crate) async fn read(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>> {
-        let pool = match self {
-            Self::Postgres(_) => return self.write(sql, args).await,
-            Self::Sqlite { reads, .. } => reads,
-        };
-        fetch_sqlite(pool, sql, args, true).await
+        match self {
+            Self::Postgres(_) => self.write(sql, args).await,
+            Self::Sqlite(db) => fetch_sqlite(&db.reads, sql, args, true).await,
+        }
     }
 
     /// The row of a statement that changes nothing and gives one at most.
@@ -60,21 +62,32 @@ impl Db {
     pub(crate) async fn write(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>> {
         match self {
             Self::Postgres(pool) => fetch_postgres(pool, sql, args, true).await,
-            Self::Sqlite { writes, .. } => fetch_sqlite(writes, sql, args, true).await,
+            Self::Sqlite(db) => {
+                let _turn = db.turn().await?;
+                fetch_sqlite(&db.writes, sql, args, true).await
+            }
         }
     }
 
     /// The number of rows that a changing statement concerned. It is a transaction of its own.
     pub(crate) async fn execute(&self, sql: &str, args: Vec<Arg>) -> Result<u64> {
-        let sql = AssertSqlSafe(dialect::render(self.engine(), sql));
         match self {
-            Self::Postgres(pool) => {
-                let query = sqlx::query_with(sql, arg::postgres(args)?);
-                Ok(in_time(query.execute(pool)).await?.rows_affected())
+            Self::Postgres(pool) => execute_postgres(pool, sql, args).await,
+            Self::Sqlite(db) => {
+                let _turn = db.turn().await?;
+                execute_sqlite(&db.writes, sql, args).await
             }
-            Self::Sqlite { writes, .. } => {
-                let query = sqlx::query_with(sql, arg::sqlite(args)?);
-                Ok(in_time(query.execute(writes)).await?.rows_affected())
+        }
+    }
+
+    /// As `execute`, for what only tells who is alive. A crash of the process loses nothing of it; one of the machine may, of that which no
+    /// other write has followed, and there nobody is alive: so it does not wait for the disk.
+    pub(crate) async fn mark(&self, sql: &str, args: Vec<Arg>) -> Result<u64> {
+        match self {
+            Self::Postgres(pool) => execute_postgres(pool, sql, args).await,
+            Self::Sqlite(db) => {
+                let _turn = db.turn().await?;
+                execute_sqlite(&db.marks, sql, args).await
             }
         }
     }
@@ -83,8 +96,12 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
         Ok(match self {
             Self::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
-            Self::Sqlite { writes, .. } => {
-                Tx::Sqlite(in_time(writes.begin_with("begin immediate")).await?)
+            Self::Sqlite(db) => {
+                let turn = db.turn().await?;
+                Tx::Sqlite(
+                    in_time(db.writes.begin_with("begin immediate")).await?,
+                    turn,
+                )
             }
         })
     }
@@ -125,7 +142,16 @@ impl Db {
 /// An open transaction. Dropped without `commit`, it has changed nothing.
 pub(crate) enum Tx {
     Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Transaction<'static, Sqlite>, OwnedMutexGuard<()>),
+}
+
+impl SqliteDb {
+    /// Waits for the turn to write, which lasts until what this gives is dropped.
+    async fn turn(&self) -> Result<OwnedMutexGuard<()>> {
+        let turn = Arc::clone(&self.turn).lock_owned();
+        let turn = tokio::time::timeout(DEADLINE, turn).await;
+        turn.map_err(|_| Error::Silent(DEADLINE))
+    }
 }
 
 impl Tx {
@@ -145,7 +171,7 @@ impl Tx {
     async fn fetch_with(&mut self, sql: &str, args: Vec<Arg>, keep: bool) -> Result<Vec<Row>> {
         match self {
             Self::Postgres(tx) => fetch_postgres(&mut **tx, sql, args, keep).await,
-            Self::Sqlite(tx) => fetch_sqlite(&mut **tx, sql, args, keep).await,
+            Self::Sqlite(tx, _) => fetch_sqlite(&mut **tx, sql, args, keep).await,
         }
     }
 
@@ -165,7 +191,7 @@ impl Tx {
                 let query = sqlx::query_with(sql, arg::postgres(args)?).persistent(keep);
                 Ok(query.execute(&mut **tx).await?.rows_affected())
             }
-            Self::Sqlite(tx) => {
+            Self::Sqlite(tx, _) => {
                 let sql = AssertSqlSafe(dialect::render(Engine::Sqlite, sql));
                 let query = sqlx::query_with(sql, arg::sqlite(args)?).persistent(keep);
                 Ok(query.execute(&mut **tx).await?.rows_affected())
@@ -187,14 +213,22 @@ impl Tx {
         while rows.len() > 0 {
             let batch: Vec<_> = rows.by_ref().take(per_statement).collect();
             let count = batch.len();
+            let numbered = matches!(self, Self::Postgres(_));
             let mut parameter = 0;
             let mut values = String::with_capacity(count * columns * 6);
             for row in 0..count {
                 values.push_str(if row == 0 { "(" } else { ", (" });
                 for column in 0..columns {
-                    parameter += 1;
-                    values.push_str(if column == 0 { "$" } else { ", $" });
-                    values.push_str(&parameter.to_string());
+                    if column > 0 {
+                        values.push_str(", ");
+                    }
+                    if numbered {
+                        parameter += 1;
+                        let _ = write!(values, "${parameter}");
+                    } else {
+                        // A parameter with a name is looked for among all names, for each that is bound.
+                        values.push('?');
+                    }
                 }
                 values.push(')');
             }
@@ -208,9 +242,21 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             Self::Postgres(tx) => in_time(tx.commit()).await,
-            Self::Sqlite(tx) => in_time(tx.commit()).await,
+            Self::Sqlite(tx, _turn) => in_time(tx.commit()).await,
         }
     }
+}
+
+async fn execute_postgres(pool: &PgPool, sql: &str, args: Vec<Arg>) -> Result<u64> {
+    let sql = AssertSqlSafe(dialect::render(Engine::Postgres, sql));
+    let query = sqlx::query_with(sql, arg::postgres(args)?);
+    Ok(in_time(query.execute(pool)).await?.rows_affected())
+}
+
+async fn execute_sqlite(pool: &SqlitePool, sql: &str, args: Vec<Arg>) -> Result<u64> {
+    let sql = AssertSqlSafe(dialect::render(Engine::Sqlite, sql));
+    let query = sqlx::query_with(sql, arg::sqlite(args)?);
+    Ok(in_time(query.execute(pool)).await?.rows_affected())
 }
 
 async fn fetch_postgres<'c, E>(on: E, sql: &str, args: Vec<Arg>, keep: bool) -> Result<Vec<Row>>

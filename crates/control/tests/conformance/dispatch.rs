@@ -17,6 +17,7 @@ on_both!(
     racing_dispatches_give_no_attempt_twice,
     two_racing_leaders_give_no_attempt_twice,
     chunks_nobody_is_at_work_on_are_found,
+    loaders_know_when_all_chunks_have_come,
 );
 
 async fn chunks_are_dispatched_in_order_and_within_the_limit(bed: &Bed) {
@@ -256,4 +257,29 @@ async fn chunks_nobody_is_at_work_on_are_found(bed: &Bed) {
     let mut left = unleased(Duration::from_millis(1)).await;
     left.sort_unstable();
     assert_eq!(left, [(1, 2), (2, 1)]);
+}
+
+async fn loaders_know_when_all_chunks_have_come(bed: &Bed) {
+    let f = Fixture::planned(bed, 2).await;
+    let control = &bed.control;
+    let (one, two, first) = (f.chunk(1), f.chunk(2), Attempt(1));
+    let more = async || control.more_to_load(&f.run, "a").await.unwrap();
+    let take = async |chunk, stage| {
+        let taken = control.take_lease(chunk, first, stage, "x", MINUTE).await;
+        assert_eq!(taken.unwrap(), TakenLease::Taken);
+    };
+    f.dispatch(bed, 1).await;
+    take(&one, "loading").await;
+    assert!(more().await, "the second is not dispatched");
+    f.dispatch(bed, 1).await;
+    take(&two, "transforming").await;
+    assert!(more().await, "the second is still being mapped");
+    take(&two, "loading").await;
+    assert!(!more().await, "both are with a loader");
+    bed.sql("update objects set plan_closed = false").await;
+    assert!(more().await, "more may be planned");
+    bed.sql("update objects set plan_closed = true").await;
+    let back = control.give_back(f.term, &one, first, MINUTE, None).await;
+    assert!(back.unwrap());
+    assert!(more().await, "one comes again");
 }

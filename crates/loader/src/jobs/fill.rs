@@ -18,7 +18,7 @@ use super::manifest::Manifest;
 use super::room::Place;
 use super::{Desk, jobs_of};
 
-/// Chunks in hand at most, those of jobs that are not closed yet. Their messages stay in memory until then.
+/// Chunks in hand at most, those of jobs that are not closed yet.
 const PREFETCH: u16 = 64;
 /// How soon after its last chunk it is asked whether a job waits for another.
 const SOON: Duration = Duration::from_millis(50);
@@ -200,7 +200,7 @@ impl Desk {
     }
 
     /// Makes a chunk ready for a job. None when it is done with: dropped, refused, or handed back.
-    async fn take_chunk(&self, delivery: Delivery) -> Option<(Filled, Bytes)> {
+    async fn take_chunk(&self, mut delivery: Delivery) -> Option<(Filled, Bytes)> {
         let envelope = &delivery.envelope;
         let (chunk, attempt) = (envelope.chunk.clone(), envelope.attempt);
         let wanted = async {
@@ -236,6 +236,8 @@ impl Desk {
             }
             Ok((manifest, rows)) => match manifest.encode() {
                 Ok(encoded) => {
+                    // It is acknowledged when its job is closed, which may be fifty chunks later.
+                    delivery.park();
                     let filled = Filled {
                         chunk,
                         attempt,

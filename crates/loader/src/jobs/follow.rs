@@ -8,6 +8,7 @@ use control::{Job, JobChunk, LoweredBy, SentBy};
 use model::migration::Operation;
 use model::{ChunkNumber, ChunkRef, Envelope, Failure, FailureKind, Kind, Report};
 use queue::Queue;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::calls::look_first_again;
@@ -58,6 +59,16 @@ impl Rest {
     }
 }
 
+/// A job that is over.
+struct Ended<'a> {
+    /// What became of its records.
+    reading: Reading,
+    /// Why the target gave it up, where it did.
+    reason: Option<String>,
+    /// The results of one job at a time are in memory.
+    turn: Option<SemaphorePermit<'a>>,
+}
+
 impl Desk {
     /// Follows a job that this process has in hand. Trouble leaves it to be adopted.
     pub(crate) async fn follow(&self, id: &str) {
@@ -83,7 +94,12 @@ impl Desk {
                 SentBy::Job => self.results(jobs, &plan, &job).await?,
                 SentBy::Calls => self.answers(jobs, &plan, &job).await?,
             };
-            let Some((mut reading, reason)) = ended else {
+            let Some(Ended {
+                mut reading,
+                reason,
+                turn,
+            }) = ended
+            else {
                 return Ok(());
             };
             self.stand_in(&job, jobs, &plan, &mut reading).await?;
@@ -117,6 +133,7 @@ impl Desk {
                 orphans,
                 "sends again what the job did not come to, others held, or had no parent"
             );
+            drop(turn);
             if contended > 0 {
                 self.room.narrow(LoweredBy::Locks);
                 let doublings = reading.rounds().saturating_sub(1).min(8);
@@ -134,11 +151,12 @@ impl Desk {
         jobs: &dyn Jobs,
         plan: &LoadPlan,
         job: &Job,
-    ) -> Result<Option<(Reading, Option<String>)>, Failure> {
+    ) -> Result<Option<Ended<'_>>, Failure> {
         let Some(remote) = job.remote_id.as_deref() else {
             return Err(Failure::bug("a closed job has no id in the target"));
         };
         let status = self.wait(jobs, job, remote).await?;
+        let turn = self.turn_to_read(job).await?;
         let chunks = self.line.control.job_chunks(&job.id).await?;
         if status == JobStatus::Unknown {
             self.results_gone(job, plan, &chunks).await?;
@@ -151,7 +169,11 @@ impl Desk {
             JobStatus::Ended { reason } => reason,
             _ => None,
         };
-        Ok(Some((reading, reason)))
+        Ok(Some(Ended {
+            reading,
+            reason,
+            turn: Some(turn),
+        }))
     }
 
     /// The same of a job that is sent by calls, which is done here. None where the target refused a call as a whole, and the job is given up.
@@ -160,12 +182,16 @@ impl Desk {
         jobs: &dyn Jobs,
         plan: &LoadPlan,
         job: &Job,
-    ) -> Result<Option<(Reading, Option<String>)>, Failure> {
+    ) -> Result<Option<Ended<'_>>, Failure> {
         let chunks = self.line.control.job_chunks(&job.id).await?;
         let mut reading = Reading::of(chunks, false)?;
         let small = small_sets_of(jobs)?;
         match self.write_by_calls(small, plan, job, &mut reading).await {
-            Ok(()) => Ok(Some((reading, None))),
+            Ok(()) => Ok(Some(Ended {
+                reading,
+                reason: None,
+                turn: None,
+            })),
             Err(failure) if is_passing(&failure) => Err(failure),
             Err(failure) => {
                 let chunks = self.line.control.job_chunks(&job.id).await?;
@@ -197,6 +223,23 @@ impl Desk {
                 tracing::info!(job = remote, "aborts the job in the target");
                 jobs.abort(remote).await?;
                 aborted = true;
+            }
+        }
+    }
+
+    /// Waits until no other job's results are read.
+    async fn turn_to_read(&self, job: &Job) -> Result<SemaphorePermit<'_>, Failure> {
+        loop {
+            let turn = tokio::time::timeout(LOOK, self.reading.acquire()).await;
+            match turn {
+                Ok(Ok(turn)) => return Ok(turn),
+                Ok(Err(_)) => return Err(Failure::halted()),
+                Err(_) if self.line.ending.is_cancelled() => return Err(Failure::halted()),
+                Err(_) => {
+                    if !self.hold(&job.id).await? {
+                        return Err(taken_over());
+                    }
+                }
             }
         }
     }
@@ -373,7 +416,8 @@ fn chunk_of(job: &Job, chunk: ChunkNumber) -> ChunkRef {
     }
 }
 
-/// How long to leave a job alone: by the pace that it has shown until its end, before it has shown one half as long again as it has taken.
+/// How long to leave a job alone: by the pace that it has shown until its end, before it has shown one half as long again as it has taken. Never more than
+/// twice of that: what it shows in its first moments is no pace yet.
 fn pause(taken: Duration, processed: u64, records: u64) -> Duration {
     let pause = if processed == 0 || processed >= records {
         taken / 2
@@ -381,7 +425,7 @@ fn pause(taken: Duration, processed: u64, records: u64) -> Duration {
         let share = (records - processed) as f64 / processed as f64;
         taken.mul_f64(share.min(100.0))
     };
-    pause.clamp(SOON, LATE)
+    pause.min(taken * 2).clamp(SOON, LATE)
 }
 
 #[cfg(test)]
@@ -396,6 +440,7 @@ mod tests {
         assert_eq!(pause(seconds(4), 50, 100), seconds(4));
         assert_eq!(pause(seconds(9), 99, 100), SOON);
         assert_eq!(pause(seconds(9), 100, 100), seconds(4) + seconds(1) / 2);
-        assert_eq!(pause(seconds(1), 1, 100_000), LATE);
+        assert_eq!(pause(seconds(1), 1, 100_000), seconds(2));
+        assert_eq!(pause(seconds(20), 1, 100_000), LATE);
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Desk {
     migration: Arc<str>,
     connection: Arc<str>,
     room: Room,
+    /// Of whoever reads a job's results: it knows each of its records meanwhile.
+    reading: Arc<tokio::sync::Semaphore>,
     /// The jobs that this process is at work on, by our id.
     in_hand: Arc<Mutex<HashSet<String>>>,
 }
@@ -48,6 +50,7 @@ impl Desk {
             migration: migration.migration.as_str().into(),
             connection: migration.target.as_str().into(),
             room: Room::new(AT_ONCE),
+            reading: Arc::new(tokio::sync::Semaphore::new(1)),
             in_hand: Arc::default(),
         }
     }

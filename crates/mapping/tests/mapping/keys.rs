@@ -211,7 +211,7 @@ fn merged_records_fill_up_the_latest() {
     let hashes = mapper.key_hashes(&records).unwrap().keys;
     assert_eq!(hashes[0].hash, hashes[2].hash);
     let rival = |hash: usize, key: &str, is_here| Rival {
-        hash: hashes[hash].number().unwrap(),
+        hash: hashes[hash].hash,
         source_key: key.to_owned(),
         occurrence: 0,
         is_here,

@@ -11,10 +11,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Shared;
 use super::mailbox::{Letter, Mailbox};
 use crate::delivery::Settle;
+use crate::parked::Parked;
 use crate::{DeadLetter, Error, dead_letter};
 
 /// What a mailbox can hold.
 pub(super) trait Content: Clone + Send + Sync + 'static {
+    /// What may leave memory.
+    fn body(&mut self) -> Option<&mut Bytes>;
+
     /// As a dead letter from this queue.
     fn dead(self, queue: String, reason: String) -> DeadLetter;
 
@@ -23,6 +27,10 @@ pub(super) trait Content: Clone + Send + Sync + 'static {
 }
 
 impl Content for Envelope {
+    fn body(&mut self) -> Option<&mut Bytes> {
+        Some(&mut self.body)
+    }
+
     fn dead(self, queue: String, reason: String) -> DeadLetter {
         DeadLetter {
             queue,
@@ -38,6 +46,10 @@ impl Content for Envelope {
 }
 
 impl Content for ControlMessage {
+    fn body(&mut self) -> Option<&mut Bytes> {
+        None
+    }
+
     fn dead(self, queue: String, reason: String) -> DeadLetter {
         DeadLetter {
             queue,
@@ -58,6 +70,7 @@ pub(super) struct MailboxReceipt<T: Content> {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox<T>>,
     letter: Option<Letter<T>>,
+    parked: Parked,
     /// One of the consumer's hands, free again when this is settled.
     _hand: OwnedSemaphorePermit,
 }
@@ -73,6 +86,7 @@ impl<T: Content> MailboxReceipt<T> {
             shared,
             mailbox,
             letter: Some(letter),
+            parked: Parked::default(),
             _hand: hand,
         }
     }
@@ -86,8 +100,24 @@ impl<T: Content> MailboxReceipt<T> {
             .bury(letter.content.dead(self.mailbox.name().to_owned(), reason));
     }
 
+    /// The letter, whole. One whose body can't be read back goes to the dead letters: its chunk's lease ends, and it is read again.
+    fn take(&mut self) -> Option<Letter<T>> {
+        let mut letter = self.letter.take()?;
+        let recalled = letter
+            .content
+            .body()
+            .map_or(Ok(()), |body| self.parked.recall(body));
+        match recalled {
+            Ok(()) => Some(letter),
+            Err(error) => {
+                self.bury(letter, format!("its body can't be read back: {error}"));
+                None
+            }
+        }
+    }
+
     fn put_back(&mut self) {
-        let Some(mut letter) = self.letter.take() else {
+        let Some(mut letter) = self.take() else {
             return;
         };
         let limit = self.shared.settings.delivery_limit;
@@ -110,7 +140,7 @@ impl<T: Content> Settle for MailboxReceipt<T> {
 
     async fn reject(mut self: Box<Self>, reason: &str) -> Result<(), Error> {
         self.is_open()?;
-        if let Some(letter) = self.letter.take() {
+        if let Some(letter) = self.take() {
             self.bury(letter, reason.to_owned());
         }
         Ok(())
@@ -120,6 +150,12 @@ impl<T: Content> Settle for MailboxReceipt<T> {
         self.is_open()?;
         self.put_back();
         Ok(())
+    }
+
+    fn park(&mut self) {
+        if let Some(body) = self.letter.as_mut().and_then(|l| l.content.body()) {
+            self.parked.park(body);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::shared::Shared;
 use super::subscription::{Arrived, Subscription};
 use super::topology::Node;
 use super::wire;
+use crate::parked::Parked;
 use crate::{Consumer, ControlConsumer, ControlDelivery, Delivery, Error, Receipt};
 
 /// How many control messages may be unacknowledged by one listener.
@@ -40,6 +41,7 @@ fn take(shared: &Arc<Shared>, queue: &ShortString, arrived: Arrived) -> Taken {
         queue: queue.clone(),
         properties: raw.properties.clone(),
         body: body.clone(),
+        parked: Parked::default(),
         live,
         _channel: channel,
     });

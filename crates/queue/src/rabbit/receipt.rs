@@ -17,6 +17,7 @@ use super::live::Live;
 use super::shared::Shared;
 use crate::Error;
 use crate::delivery::Settle;
+use crate::parked::Parked;
 
 /// A word that isn't on its way by then will not be heard any more.
 const SENDING: Duration = Duration::from_secs(30);
@@ -32,6 +33,7 @@ pub(crate) struct RabbitReceipt {
     pub(crate) queue: ShortString,
     pub(crate) properties: BasicProperties,
     pub(crate) body: Bytes,
+    pub(crate) parked: Parked,
     pub(crate) live: Arc<Live>,
     pub(crate) _channel: Channel,
 }
@@ -57,7 +59,12 @@ impl Settle for RabbitReceipt {
         self.ack_now().await
     }
 
-    async fn reject(self: Box<Self>, reason: &str) -> Result<(), Error> {
+    async fn reject(mut self: Box<Self>, reason: &str) -> Result<(), Error> {
+        let this = &mut *self;
+        if let Err(error) = this.parked.recall(&mut this.body) {
+            tracing::error!(%error, "a message in hand can't be read back; the broker has it still");
+            return Err(Error::Lost);
+        }
         // The letter first: should we die in between, there are two, and not none.
         self.shared
             .bury(&self.queue, &self.properties, self.body.clone(), reason)
@@ -67,6 +74,10 @@ impl Settle for RabbitReceipt {
 
     async fn requeue(self: Box<Self>) -> Result<(), Error> {
         self.said(self.acker.nack(REQUEUE)).await
+    }
+
+    fn park(&mut self) {
+        self.parked.park(&mut self.body);
     }
 }
 

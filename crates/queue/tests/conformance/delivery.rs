@@ -43,6 +43,29 @@ pub(crate) async fn what_is_dropped_comes_back(broker: Arc<dyn Broker>) {
     nothing_more(&mut consumer).await;
 }
 
+pub(crate) async fn what_was_parked_comes_back_whole(broker: Arc<dyn Broker>) {
+    broker.publish(&Queue::Extract, message(1)).await.unwrap();
+    let mut consumer = broker.consume(&Queue::Extract, 1).await.unwrap();
+    for requeues in [true, false] {
+        let mut delivery = next(&mut consumer).await;
+        assert_eq!(delivery.envelope, message(1));
+        delivery.park();
+        assert!(delivery.envelope.body.is_empty());
+        if requeues {
+            delivery.requeue().await.unwrap();
+        } else {
+            drop(delivery);
+        }
+    }
+    let mut delivery = next(&mut consumer).await;
+    delivery.park();
+    delivery.reject("no").await.unwrap();
+    nothing_more(&mut consumer).await;
+    until(1, || async { Ok(broker.dead_letters(10).await?.len()) }).await;
+    let letters = broker.dead_letters(10).await.unwrap();
+    assert_eq!(letters[0].body, message(1).body);
+}
+
 pub(crate) async fn no_more_than_the_prefetch_is_in_hand(broker: Arc<dyn Broker>) {
     for at in 1..=10 {
         broker

@@ -46,6 +46,7 @@ conformance! {
     delivery::what_is_acknowledged_does_not_come_back,
     delivery::what_is_requeued_comes_back_and_says_so,
     delivery::what_is_dropped_comes_back,
+    delivery::what_was_parked_comes_back_whole,
     delivery::no_more_than_the_prefetch_is_in_hand,
     delivery::a_dropped_consumer_gives_back_what_it_had_not_handed_out,
     delivery::a_wait_that_is_given_up_loses_nothing,

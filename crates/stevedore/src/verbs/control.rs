@@ -61,5 +61,5 @@ pub(crate) async fn go_on(
         });
         return Ok(exit::DONE);
     }
-    follow::to_end(reached, output, &args.run).await
+    follow::to_end(reached, output, &args.run, follow::Looks::Two).await
 }

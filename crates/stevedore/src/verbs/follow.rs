@@ -23,10 +23,22 @@ pub(crate) fn by(reason: Option<String>) -> Halt {
     }
 }
 
+/// How many looks in a row have to find a run at rest: what was asked of one that was there may take the coordinator a moment to begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Looks {
+    One,
+    Two,
+}
+
 /// Shows progress, then the summary; returns the exit code.
-pub(crate) async fn to_end(reached: Reached, output: &Output, run: &str) -> Result<u8, Failure> {
+pub(crate) async fn to_end(
+    reached: Reached,
+    output: &Output,
+    run: &str,
+    looks: Looks,
+) -> Result<u8, Failure> {
     let followed = tokio::select! {
-        followed = follow(&reached, run) => followed.map(Some),
+        followed = follow(&reached, run, looks) => followed.map(Some),
         () = interrupted() => Ok(None),
     };
     let embedded = reached.serving.is_some();
@@ -65,10 +77,13 @@ fn advise(run: &RunView, code: u8) {
     }
 }
 
-async fn follow(reached: &Reached, run: &str) -> Result<RunView, Failure> {
+async fn follow(reached: &Reached, run: &str, looks: Looks) -> Result<RunView, Failure> {
     let mut progress = Progress::new();
     let mut answered = Instant::now();
-    // What was asked for may take the coordinator a moment to begin: a run at rest is only believed at the second look.
+    let enough = match looks {
+        Looks::One => 1,
+        Looks::Two => 2,
+    };
     let mut at_rest = 0;
     let mut told = false;
     loop {
@@ -83,7 +98,7 @@ async fn follow(reached: &Reached, run: &str) -> Result<RunView, Failure> {
                     progress.say(&output::switched_off(automation));
                 }
                 at_rest = if rests(&view) { at_rest + 1 } else { 0 };
-                if at_rest > 1 {
+                if at_rest >= enough {
                     progress.end();
                     return Ok(view);
                 }

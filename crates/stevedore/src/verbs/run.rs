@@ -7,6 +7,7 @@ use api::StartRun;
 use model::{Failure, RunStatus};
 use serde_json::json;
 
+use super::follow::Looks;
 use super::{Desk, asker, follow};
 use crate::args::RunArgs;
 use crate::embedded::Want;
@@ -43,7 +44,12 @@ pub(crate) async fn run(desk: &Desk, output: &Output, args: RunArgs) -> Result<u
         );
         return Ok(exit::DONE);
     }
-    follow::to_end(reached, output, &started.run).await
+    let looks = if started.joined {
+        Looks::Two
+    } else {
+        Looks::One
+    };
+    follow::to_end(reached, output, &started.run, looks).await
 }
 
 /// A joined run that was stopped or paused goes on: that is what a scheduler's retry asks for.
