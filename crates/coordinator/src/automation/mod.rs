@@ -8,7 +8,7 @@ mod off;
 use std::time::Duration;
 
 use control::{OpenAutomation, Run, Term};
-use model::{AutomationState, Failure, FailureKind, RunKind, RunStatus};
+use model::{AutomationState, Failure, FailureKind, RunStatus};
 
 use crate::leader::{Leader, Reign, is_deposed};
 
@@ -129,9 +129,9 @@ fn pause_after(tries: u64) -> Duration {
 impl Reign {
     /// Whether what the file wants off is off. Nothing is dispatched before.
     pub(crate) async fn automation_is_off(&self, run: &Run) -> Result<bool, Failure> {
-        match run.kind {
-            // Only what writes needs anything switched off.
-            RunKind::Full => {}
+        // Only what writes needs anything switched off.
+        if !run.kind.writes() {
+            return Ok(true);
         }
         let line = &self.leader.line;
         if !line.catalog.run(&run.id).await?.migration.automation.asks() {

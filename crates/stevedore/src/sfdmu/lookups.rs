@@ -106,6 +106,7 @@ impl Planner<'_> {
                 lookup: self.items[holder].name.clone(),
                 by,
                 second_pass: false,
+                on_missing_parent: None,
             }),
             parent: Some(holder),
             needs: vec![name],

@@ -216,6 +216,7 @@ fn lookup(draft: &Draft, parent: &Draft, column: &str, name: String, guess: bool
             lookup: parent.name.clone(),
             by: draft.expression(column),
             second_pass: false,
+            on_missing_parent: None,
         }),
         name,
         note: guess.then(|| "a guess by the column's name".to_owned()),
