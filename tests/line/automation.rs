@@ -355,10 +355,17 @@ async fn of_two_runs_the_last_that_needs_it_off_switches_it_on() {
     let (mut stage, org) = prepared(300, 8_000).await;
     let before = everything(&org).await;
     stage.start_all();
-    let one = stage.run(&file(ALL, "K")).await;
+    // What one writes while the other runs is no difference between the other's ends.
+    let uncounted = |file: String| {
+        file.replace(
+            "operation: insert,",
+            "operation: insert, reconcile: { counts: false },",
+        )
+    };
+    let one = stage.run(&uncounted(file(ALL, "K"))).await;
     until(&stage, &one, AutomationState::Off).await;
     let named = "{ switch_off: [Account.Phone_needed, Account.Fax_needed] }";
-    let other = stage.run(&file(named, "L")).await;
+    let other = stage.run(&uncounted(file(named, "L"))).await;
     until(&stage, &other, AutomationState::Off).await;
     stage.ask(&other, "pause").await;
     stage.until_status(&other, RunStatus::Paused).await;

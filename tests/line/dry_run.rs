@@ -22,7 +22,7 @@ const TABLES: &str = "
     analyze;";
 
 /// Starts a dry run of a file, as soon as the coordinator answers, and gives its end.
-async fn dry_run(stage: &Stage, file: &str, id: Option<&str>) -> RunView {
+pub(crate) async fn dry_run(stage: &Stage, file: &str, id: Option<&str>) -> RunView {
     let client = stage.client();
     stage
         .until("the coordinator answers", async || {
@@ -46,7 +46,7 @@ async fn dry_run(stage: &Stage, file: &str, id: Option<&str>) -> RunView {
     view
 }
 
-fn books(view: &RunView) -> BTreeMap<&str, Books> {
+pub(crate) fn books(view: &RunView) -> BTreeMap<&str, Books> {
     let books = view.objects.iter();
     books
         .map(|object| (object.name.as_str(), object.books))

@@ -7,6 +7,7 @@ use api::{FailuresQuery, RunView};
 use model::RunStatus;
 use rehearsal_org::RehearsalOrg;
 
+use crate::dry_run::{books, dry_run};
 use crate::salesforce::{held, into_org, org};
 use crate::stage::{Stage, migration};
 
@@ -210,10 +211,11 @@ async fn into_an_org(operation: &str, policy: &str) {
     stage.start_all();
     stage.start("loader-2");
     let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
-    let run = stage
-        .run(&into_org(source, &filled(INTO_ORG, operation, policy)))
-        .await;
+    let file = into_org(source, &filled(INTO_ORG, operation, policy));
+    let foretold = dry_run(&stage, &file, None).await;
+    let run = stage.run(&file).await;
     let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert_eq!(books(&foretold), books(&view));
     assert_eq!(people_held(&org), expected_people(&stage, policy).await);
     assert_eq!(
         held(&org, "Account", &["External_Id__c", "Name"]),
@@ -250,8 +252,10 @@ async fn the_real_ones_come(stage: &Stage, run: &str) {
     stage.ask(run, "retry").await;
     stage
         .until("the real ones are there", async || {
-            let sql = "select count(*)::text from failed_records where not resolved";
-            stage.texts("control", sql).await == ["0"]
+            let sql = format!(
+                "select count(*)::text from failed_records where run_id = '{run}' and not resolved"
+            );
+            stage.texts("control", &sql).await == ["0"]
         })
         .await;
     let view = stage.until_status(run, RunStatus::Completed).await;
@@ -340,10 +344,11 @@ async fn into_tables(operation: &str, policy: &str, references: &str) {
         .await;
     stage.start_all();
     stage.start("loader-2");
-    let run = stage
-        .run(&migration(&filled(INTO_TABLES, operation, policy)))
-        .await;
+    let file = migration(&filled(INTO_TABLES, operation, policy));
+    let foretold = dry_run(&stage, &file, None).await;
+    let run = stage.run(&file).await;
     let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert_eq!(books(&foretold), books(&view));
     let people = "select id || '|' || name || '|' || coalesce(company, '') from people";
     let companies = "select key || '|' || name from companies";
     assert_eq!(

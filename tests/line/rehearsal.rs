@@ -23,18 +23,19 @@ impl Org {
             .stdout(Stdio::piped())
             .spawn()
             .expect("an org");
-        let mut url = None;
         let printed = BufReader::new(process.stdout.take().expect("its words"));
+        let mut org = Self {
+            process,
+            url: String::new(),
+            token: String::new(),
+        };
         for line in printed.lines().map(|line| line.expect("a line")) {
             if let Some(told) = line.strip_prefix("ORG_URL=") {
-                url = Some(told.to_owned());
+                told.clone_into(&mut org.url);
             }
             if let Some(token) = line.strip_prefix("ORG_TOKEN=") {
-                return Self {
-                    process,
-                    url: url.expect("the address comes first"),
-                    token: token.trim_matches('\'').to_owned(),
-                };
+                token.trim_matches('\'').clone_into(&mut org.token);
+                return org;
             }
         }
         panic!("the org did not start");

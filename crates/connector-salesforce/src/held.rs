@@ -44,7 +44,7 @@ pub(crate) async fn held(
     let mut literals: Vec<String> = texts.into_iter().map(|text| asked.literal(text)).collect();
     literals.sort_unstable();
     let mut found = HashSet::new();
-    let plain = parts(&literals, IN_ADDRESS, |literal| encoded(literal));
+    let plain = parts(&literals, IN_ADDRESS, encoded);
     let mut calls = 0;
     if plain.len() <= FEW {
         for part in plain {

@@ -184,7 +184,7 @@ mod tests {
         }
         body.retain(|place| place != 1);
         assert_eq!(text(&body), b"one\nend\n");
-        assert_eq!(body.part(1).unwrap(), "end\n");
+        assert_eq!(body.part(2).unwrap(), "end\n");
         assert!(body.part(9).is_err());
         body.push(b"more").unwrap();
         assert_eq!(text(&body), b"one\nend\nmore");

@@ -21,7 +21,8 @@ pub struct Connections {
 }
 
 /// By migration and name, for each of the settings that runs at work have: of two runs of one migration each may go elsewhere.
-type Opened<T> = Arc<Mutex<HashMap<(String, String), Vec<(ConnectionTemplate, Arc<T>)>>>>;
+type Known<T> = HashMap<(String, String), Vec<(ConnectionTemplate, Arc<T>)>>;
+type Opened<T> = Arc<Mutex<Known<T>>>;
 
 impl Connections {
     pub fn new(overrides: Overrides) -> Self {
@@ -103,7 +104,7 @@ fn connection(name: &str, template: &ConnectionTemplate) -> Result<Connection, F
 }
 
 fn kept<T: ?Sized>(
-    opened: &HashMap<(String, String), Vec<(ConnectionTemplate, Arc<T>)>>,
+    opened: &Known<T>,
     migration: &Migration,
     name: &str,
     template: &ConnectionTemplate,

@@ -1,6 +1,7 @@
 //! One chunk of a dry run: the target is asked what it holds, and what would become of each record follows from that. Nothing is written to it.
 
 use std::collections::{HashMap, HashSet};
+use std::slice::from_ref;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
@@ -147,6 +148,12 @@ impl Look<'_> {
             let (Some(object), Some(key)) = (meta::parent(field), meta::lookup(field)) else {
                 continue;
             };
+            // A missing parent is made, or the lookup becomes null: the record does not fail for it.
+            let (name, addressed) = (field.name(), format!("{}.{key}", field.name()));
+            let mut rules = self.plan.missing.iter();
+            if rules.any(|rule| rule.field == *name || rule.field == addressed) {
+                continue;
+            }
             let parents = (object.to_owned(), key.to_owned());
             match lookups.iter_mut().find(|(known, _)| *known == parents) {
                 Some((_, places)) => places.push(place),
@@ -161,7 +168,7 @@ impl Look<'_> {
                 .collect();
             let all = concat(&all).map_err(broken)?;
             let there = self
-                .there(&object, &[key.clone()], &[all.clone()], "")
+                .there(&object, from_ref(&key), from_ref(&all), "")
                 .await?;
             for (at, there) in there.iter().enumerate() {
                 if *there || all.is_null(at) {

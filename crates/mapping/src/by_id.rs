@@ -15,6 +15,7 @@ use crate::mapper::Mapper;
 pub struct ParentIds {
     known: HashMap<String, HashMap<String, String>>,
     assumed: bool,
+    foreseen: BTreeSet<String>,
 }
 
 /// The keys of parents whose ids are wanted, by object.
@@ -28,6 +29,8 @@ pub(crate) struct ById {
     pub(crate) which: Option<Expression>,
     /// What becomes of a record whose parent is not known.
     pub(crate) otherwise: Unknown,
+    /// What an id looks like, where one is only foreseen.
+    pub(crate) like: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,14 @@ impl ParentIds {
     pub fn assumed() -> Self {
         Self {
             assumed: true,
+            ..Self::default()
+        }
+    }
+
+    /// For a dry run: records of these objects would have ids, whichever these are.
+    pub fn foreseen(parents: BTreeSet<String>) -> Self {
+        Self {
+            foreseen: parents,
             ..Self::default()
         }
     }
@@ -132,6 +143,9 @@ impl ById {
         for (row, parent, key) in self.references(keys, records)? {
             match ids.id(&parent, &key) {
                 Some(id) => found[row] = Some(id.to_owned()),
+                None if ids.foreseen.contains(&parent) && self.otherwise != Unknown::Skips => {
+                    found[row] = Some(self.like.to_owned());
+                }
                 None => missing.push(NoParent {
                     row,
                     message: format!(

@@ -94,6 +94,10 @@ impl Compiler<'_> {
             .map(|which| Expression::compile(which, source, began))
             .transpose()?;
         let is_own = self.is_key(&place.name);
+        let like = match place.field {
+            Some(field) if field.native == "uuid" => "00000000-0000-0000-0000-000000000000",
+            _ => "0",
+        };
         // Ids are kept as text, whatever they are in the target.
         let mut computed =
             self.computed_of(DataType::Utf8, place, expression, OnNull::Clear, None)?;
@@ -105,6 +109,7 @@ impl Compiler<'_> {
                 OnMissingParent::Null if !is_own => Unknown::Clears,
                 _ => Unknown::Rejects,
             },
+            like,
         });
         Ok(computed)
     }

@@ -1,6 +1,6 @@
 //! Compiled mappings, one per object of a run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use control::MapScope;
@@ -105,13 +105,18 @@ impl Mappers {
                 duplicates = Some(object.on_duplicate_key);
             }
         }
+        let scope = MapScope {
+            migration: run.migration.migration.clone(),
+            system: pinned.plan.system.clone(),
+        };
+        let foreseen = match run.kind.writes() {
+            true => BTreeSet::new(),
+            false => run.objects.keys().cloned().collect(),
+        };
         let mapping = Mapping {
             mapper,
             duplicates,
-            parents: Parents::new(MapScope {
-                migration: run.migration.migration.clone(),
-                system: pinned.plan.system.clone(),
-            }),
+            parents: Parents::new(scope, foreseen),
             key: pinned.source.key.clone(),
             second_pass_of: object.second_pass_of.clone(),
             load_queue: run.load_queue(),

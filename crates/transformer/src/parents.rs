@@ -1,6 +1,6 @@
 //! The ids that the target gave to the parents of a chunk's records: kept by the control database, and remembered here up to a bound.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use control::{Control, MapKey, MapScope};
@@ -14,13 +14,16 @@ const REMEMBERED: usize = 100_000;
 /// What one object of a run has asked for. Its parents are moved before it is, so that ids do not change meanwhile; what was not known may be later.
 pub(crate) struct Parents {
     scope: MapScope,
+    /// Of a dry run: the objects whose records would have ids.
+    foreseen: BTreeSet<String>,
     known: Mutex<HashMap<(String, String), String>>,
 }
 
 impl Parents {
-    pub(crate) fn new(scope: MapScope) -> Self {
+    pub(crate) fn new(scope: MapScope, foreseen: BTreeSet<String>) -> Self {
         Self {
             scope,
+            foreseen,
             known: Mutex::default(),
         }
     }
@@ -30,7 +33,7 @@ impl Parents {
         control: &Control,
         wanted: ParentKeys,
     ) -> Result<ParentIds, Failure> {
-        let mut ids = ParentIds::default();
+        let mut ids = ParentIds::foreseen(self.foreseen.clone());
         for (parent, keys) in wanted {
             let mut unknown = Vec::new();
             for text in keys {

@@ -56,8 +56,9 @@ impl Batch {
             || self.filled.len() < ChunkSettings::OF_A_JOB && self.body.len() + bytes <= capacity
     }
 
-    /// Adds a chunk. One that is in already has been delivered again, as the connection broke over which it came: it stands for the first.
-    fn push(&mut self, filled: Filled, rows: &[u8]) -> Result<(), (Delivery, Failure)> {
+    /// Adds a chunk, or gives it back with the reason. One that is in already has been delivered again, as the connection broke over which it came: it stands
+    /// for the first.
+    fn push(&mut self, filled: Filled, rows: &[u8]) -> Option<(Delivery, Failure)> {
         let same = |held: &Filled| held.chunk == filled.chunk;
         if let Some(place) = self.filled.iter().position(same) {
             self.filled.remove(place);
@@ -66,9 +67,9 @@ impl Batch {
         match self.body.push(rows) {
             Ok(()) => {
                 self.filled.push(filled);
-                Ok(())
+                None
             }
-            Err(failure) => Err((filled.delivery, failure)),
+            Err(failure) => Some((filled.delivery, failure)),
         }
     }
 }
@@ -144,7 +145,7 @@ impl Desk {
         let batch = batches.entry(object).or_default();
         let is_full = !batch.has_room(rows.len() as u64, capacity);
         let full = is_full.then(|| std::mem::take(batch));
-        if let Err((delivery, failure)) = batch.push(filled, rows) {
+        if let Some((delivery, failure)) = batch.push(filled, rows) {
             self.refuse(delivery, failure).await;
         }
         full
