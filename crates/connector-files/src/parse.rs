@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
-use csv::ByteRecord;
+use csv::{ByteRecord, StringRecord};
 use model::Failure;
 use record::Refusal;
 use serde_json::{Map, Value};
@@ -74,51 +74,76 @@ impl Parsed {
             if !more {
                 return Ok(());
             }
-            if wanted(&record) {
-                self.starts.push(start);
-                self.push(path, start, &record);
+            if !wanted(&record) {
+                continue;
             }
+            self.starts.push(start);
+            record = match StringRecord::from_byte_record(record) {
+                Ok(texts) if texts.len() == self.columns.len() => {
+                    self.push(&texts);
+                    texts.into_byte_record()
+                }
+                Ok(texts) => {
+                    let record = texts.into_byte_record();
+                    self.refuse(path, start, &record, self.wrong_count(&record));
+                    record
+                }
+                Err(error) => {
+                    let record = error.into_byte_record();
+                    self.refuse(path, start, &record, self.no_text(&record));
+                    record
+                }
+            };
         }
     }
 
-    fn push(&mut self, path: &Path, start: Place, record: &ByteRecord) {
-        let wrong = if record.len() != self.columns.len() {
-            Some(Failure::reject(
-                "wrong_column_count",
-                format!(
-                    "the record has {} columns, and the header {}",
-                    record.len(),
-                    self.columns.len()
-                ),
-            ))
-        } else {
-            record
-                .iter()
-                .zip(self.schema.fields())
-                .find_map(|(value, field)| {
-                    let text = std::str::from_utf8(value).err()?;
-                    let message = format!(
-                        "the value is not UTF-8, from its byte {} on",
-                        text.valid_up_to()
-                    );
-                    Some(Failure::reject("invalid_utf8", message).field(field.name()))
-                })
-        };
-        if let Some(failure) = wrong {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let key = format!("{file} line {}", start.line_in(path));
-            self.rejected
-                .push(Refusal::rejected(key, failure, self.data(record)));
-            return;
-        }
-        for (column, value) in self.columns.iter_mut().zip(record) {
-            self.bytes += value.len() + 8;
-            match std::str::from_utf8(value) {
-                Ok(text) if text != self.null => column.append_value(text),
-                _ => column.append_null(),
+    fn push(&mut self, texts: &StringRecord) {
+        for (column, text) in self.columns.iter_mut().zip(texts) {
+            self.bytes += text.len() + 8;
+            if text == self.null {
+                column.append_null();
+            } else {
+                column.append_value(text);
             }
         }
         self.rows += 1;
+    }
+
+    fn refuse(&mut self, path: &Path, start: Place, record: &ByteRecord, failure: Failure) {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let key = format!("{file} line {}", start.line_in(path));
+        self.rejected
+            .push(Refusal::rejected(key, failure, self.data(record)));
+    }
+
+    fn wrong_count(&self, record: &ByteRecord) -> Failure {
+        Failure::reject(
+            "wrong_column_count",
+            format!(
+                "the record has {} columns, and the header {}",
+                record.len(),
+                self.columns.len()
+            ),
+        )
+    }
+
+    /// Of a record with a value that is not UTF-8.
+    fn no_text(&self, record: &ByteRecord) -> Failure {
+        if record.len() != self.columns.len() {
+            return self.wrong_count(record);
+        }
+        let wrong = record
+            .iter()
+            .zip(self.schema.fields())
+            .find_map(|(value, field)| Some((std::str::from_utf8(value).err()?, field)));
+        let Some((error, field)) = wrong else {
+            return Failure::bug("a record of texts was taken for none");
+        };
+        let message = format!(
+            "the value is not UTF-8, from its byte {} on",
+            error.valid_up_to()
+        );
+        Failure::reject("invalid_utf8", message).field(field.name())
     }
 
     /// What can be shown of a broken record; bytes that are no text are marked as such.

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use memchr::{memchr, memchr_iter, memchr3};
 use model::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,7 @@ pub(crate) struct Scan {
     path: PathBuf,
     input: BufReader<File>,
     reader: Reader,
+    delimiter: u8,
     at: Place,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -66,6 +68,7 @@ impl Scan {
             path: path.to_owned(),
             input: BufReader::with_capacity(1 << 20, open().map_err(|e| unreadable(path, &e))?),
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
             at: from,
             text: vec![0; ROOM],
             ends: vec![0; 1 << 10],
@@ -74,6 +77,9 @@ impl Scan {
 
     /// The place behind the next record; none at the end of the file.
     pub(crate) fn next_end(&mut self) -> Result<Option<Place>, Failure> {
+        if let Some(end) = self.in_hand()? {
+            return Ok(Some(end));
+        }
         let begin = self.at;
         let mut pending = false;
         loop {
@@ -106,6 +112,25 @@ impl Scan {
         }
     }
 
+    /// The place behind the next record where that is in hand whole, found without a look at its every letter.
+    fn in_hand(&mut self) -> Result<Option<Place>, Failure> {
+        let input = self
+            .input
+            .fill_buf()
+            .map_err(|error| unreadable(&self.path, &error))?;
+        // The rest of a line end, and empty lines.
+        let blank = input.iter().take_while(|byte| b"\r\n".contains(byte));
+        let blank = blank.count();
+        let Some(length) = end_of_record(&input[blank..], self.delimiter) else {
+            return Ok(None);
+        };
+        let read = blank + length + 1;
+        self.at.line += memchr_iter(b'\n', &input[..read]).count() as u64;
+        self.at.byte += read as u64;
+        self.input.consume(read);
+        Ok(Some(self.at))
+    }
+
     fn unclosed(&self, begin: Place) -> Failure {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         Failure::pause(
@@ -117,5 +142,29 @@ impl Scan {
             ),
         )
         .hint("a quote within quotes is written twice; mend the file, and start a new run")
+    }
+}
+
+/// Where the line ends that ends a record; none where that is not within these bytes. A quote opens a value only at its beginning, and is closed by the next one
+/// that is not written twice.
+fn end_of_record(record: &[u8], delimiter: u8) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let found = at + memchr3(b'"', b'\n', b'\r', &record[at..])?;
+        if record[found] != b'"' {
+            return Some(found);
+        }
+        at = found + 1;
+        if found > 0 && record[found - 1] != delimiter {
+            continue;
+        }
+        loop {
+            let quote = at + memchr(b'"', &record[at..])?;
+            at = quote + 1;
+            if *record.get(at)? != b'"' {
+                break;
+            }
+            at += 1;
+        }
     }
 }
