@@ -123,7 +123,7 @@ pub(crate) async fn results(
         .map_err(place)
 }
 
-/// The three files, which add up.
+/// The three files, which add up and can be matched.
 async fn complete(
     client: &Client,
     job: &str,
@@ -132,24 +132,11 @@ async fn complete(
 ) -> Result<Vec<(File, Spool)>, Failure> {
     let mut files = Vec::new();
     for file in File::ALL {
-        files.push((file, Spool::download(client, job, file.name()).await?));
+        let mut spool = Spool::download(client, job, file.name()).await?;
+        let first = read(file, spool.reader()?, shape, |_| false);
+        first.map(|()| files.push((file, spool)))?;
     }
-    let shape = shape.clone();
-    let counting = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
-        let mut counts = Vec::new();
-        for (file, spool) in &mut files {
-            let mut count = 0u64;
-            read(*file, spool.reader()?, &shape, |_| {
-                count += 1;
-                true
-            })?;
-            counts.push(count);
-        }
-        Ok((files, counts))
-    });
-    let (files, counts) = counting
-        .await
-        .map_err(|error| Failure::bug(format!("counting results did not end: {error}")))??;
+    let counts: Vec<_> = files.iter().map(|(_, spool)| spool.rows()).collect();
     let told: u64 = counts.iter().sum();
     if told == uploaded {
         return Ok(files);
@@ -188,27 +175,28 @@ fn read(
     shape: &Shape,
     mut each: impl FnMut(Sent) -> bool,
 ) -> Result<(), Failure> {
-    let unreadable = |error: csv::Error| {
-        Failure::chunk(
-            "results_unreadable",
-            format!("the job's {} can't be read: {error}", file.name()),
-        )
-    };
     let mut rows = csv::ReaderBuilder::new().from_reader(input);
-    let header = rows.headers().map_err(unreadable)?.clone();
+    let header = rows.headers().map_err(|error| unreadable(file, &error))?;
+    let places = Places::find(file, header, shape);
     let mut row = StringRecord::new();
-    let mut places = None;
-    while rows.read_record(&mut row).map_err(unreadable)? {
+    while rows
+        .read_record(&mut row)
+        .map_err(|error| unreadable(file, &error))?
+    {
         // Not before there is a row: an empty file need not have a header.
-        let places = match &places {
-            Some(places) => places,
-            None => places.insert(Places::find(file, &header, shape)?),
-        };
+        let places = places.as_ref().map_err(Failure::clone)?;
         if !each(places.sent(&row, shape)) {
             break;
         }
     }
     Ok(())
+}
+
+fn unreadable(file: File, error: &csv::Error) -> Failure {
+    Failure::chunk(
+        "results_unreadable",
+        format!("the job's {} can't be read: {error}", file.name()),
+    )
 }
 
 /// Where a file has which column.

@@ -4,6 +4,7 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
+use csv_core::{ReadRecordResult, Reader};
 use model::Failure;
 use reqwest::{Response, StatusCode};
 use tempfile::SpooledTempFile;
@@ -16,7 +17,10 @@ const IN_MEMORY: usize = 8 * 1024 * 1024;
 /// Between two pieces of a download.
 const SILENCE: Duration = Duration::from_secs(60);
 
-pub(crate) struct Spool(SpooledTempFile);
+pub(crate) struct Spool {
+    file: SpooledTempFile,
+    rows: RowCount,
+}
 
 impl Spool {
     /// Downloads a file of a job; an answer without content is an empty one.
@@ -47,9 +51,9 @@ impl Spool {
 
     async fn read(mut answer: Response) -> Result<Self, CallError> {
         let host = answer.url().origin().ascii_serialization();
-        let mut file = SpooledTempFile::new(IN_MEMORY);
+        let mut spool = Self::empty();
         if answer.status() == StatusCode::NO_CONTENT {
-            return Ok(Self(file));
+            return Ok(spool);
         }
         loop {
             let piece = tokio::time::timeout(SILENCE, answer.chunk()).await;
@@ -61,26 +65,90 @@ impl Spool {
             })?;
             match piece.map_err(|error| errors::unanswered(&error, &host))? {
                 // Pieces are small and go to memory or the page cache.
-                Some(piece) => file.write_all(&piece).map_err(|error| unstored(&error))?,
-                None => return Ok(Self(file)),
+                Some(piece) => spool.take(&piece).map_err(|error| unstored(&error))?,
+                None => return Ok(spool),
             }
         }
     }
 
+    fn empty() -> Self {
+        Self {
+            file: SpooledTempFile::new(IN_MEMORY),
+            rows: RowCount::new(),
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) -> std::io::Result<()> {
+        self.rows.take(piece);
+        self.file.write_all(piece)
+    }
+
+    /// The rows of the file below its header, counted while it came.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.clone().below_header()
+    }
+
     /// The file from its beginning.
     pub(crate) fn reader(&mut self) -> Result<impl Read + '_, Failure> {
-        self.0
+        self.file
             .seek(SeekFrom::Start(0))
             .map_err(|error| unstored(&error).failure)?;
-        Ok(&mut self.0)
+        Ok(&mut self.file)
     }
 
     #[cfg(test)]
     pub(crate) fn of(text: &str) -> Self {
-        let mut file = SpooledTempFile::new(IN_MEMORY);
-        let written = file.write_all(text.as_bytes());
-        assert!(written.is_ok(), "memory takes it");
-        Self(file)
+        let mut spool = Self::empty();
+        assert!(spool.take(text.as_bytes()).is_ok(), "memory takes it");
+        spool
+    }
+}
+
+/// Counts the rows of a CSV file that comes in pieces, cut anywhere.
+#[derive(Clone)]
+struct RowCount {
+    reader: Reader,
+    rows: u64,
+    /// Room for a row's text, which is thrown away piece by piece.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl RowCount {
+    fn new() -> Self {
+        Self {
+            reader: Reader::new(),
+            rows: 0,
+            text: vec![0; 4 << 10],
+            ends: vec![0; 128],
+        }
+    }
+
+    fn take(&mut self, mut piece: &[u8]) {
+        while !piece.is_empty() {
+            let (result, read, _, _) =
+                self.reader
+                    .read_record(piece, &mut self.text, &mut self.ends);
+            self.rows += u64::from(result == ReadRecordResult::Record);
+            piece = &piece[read..];
+        }
+    }
+
+    /// The last row need not end with its line.
+    fn below_header(mut self) -> u64 {
+        loop {
+            match self
+                .reader
+                .read_record(&[], &mut self.text, &mut self.ends)
+                .0
+            {
+                ReadRecordResult::Record => self.rows += 1,
+                ReadRecordResult::End => return self.rows.saturating_sub(1),
+                ReadRecordResult::InputEmpty
+                | ReadRecordResult::OutputFull
+                | ReadRecordResult::OutputEndsFull => {}
+            }
+        }
     }
 }
 
@@ -89,4 +157,28 @@ fn unstored(error: &std::io::Error) -> CallError {
         Failure::pause("no_space", format!("a job's results can't be stored on the way: {error}"))
             .hint("the folder for temporary files (TMPDIR) needs to be writable, with some hundred megabytes free; then resume"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_wherever_a_file_is_cut_into_pieces() {
+        for (text, rows) in [
+            ("", 0),
+            ("\n", 0),
+            ("sf__Id,Name", 0),
+            ("sf__Id,Name\n", 0),
+            ("sf__Id,Name\n1,\"a\nb, \"\"c\"\"\"\n\n2,\"\"", 2),
+            ("\"sf__Id\",\"Name\"\r\n\"1\",\"é\"\r\n\"2\",\"\"\r\n", 2),
+        ] {
+            for cut in 0..=text.len() {
+                let mut spool = Spool::empty();
+                let (start, end) = text.as_bytes().split_at(cut);
+                assert!(spool.take(start).and_then(|()| spool.take(end)).is_ok());
+                assert_eq!(spool.rows(), rows, "{text:?} cut at {cut}");
+            }
+        }
+    }
 }
