@@ -144,7 +144,7 @@ pub struct PlannedJobs {
     pub bytes_rest_on: String,
     /// API calls of all jobs.
     pub calls: u64,
-    /// The same by what they do: `create`, `state`, `upload`, `close`, `polls`, `results`; of records so few that no job is worth it, `look-ups` and
+    /// The same by what they do: `create`, `upload`, `close`, `polls`, `results`; of records so few that no job is worth it, `look-ups` and
     /// `collections`.
     pub calls_by_kind: BTreeMap<String, u64>,
 }

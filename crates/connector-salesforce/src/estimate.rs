@@ -6,9 +6,9 @@ use model::migration::Operation;
 use crate::collections::AT_ONCE;
 
 /// The longest pause between two looks at a job.
-const SECONDS_BETWEEN_LOOKS: f64 = 30.0;
+const SECONDS_BETWEEN_LOOKS: f64 = 60.0;
 /// Looks at a job that is done at once.
-const LOOKS: u64 = 3;
+const LOOKS: u64 = 5;
 
 pub(crate) fn pace() -> Pace {
     Pace {
@@ -23,7 +23,6 @@ pub(crate) fn calls(jobs: u64, seconds_each: f64) -> Calls {
     let looks = LOOKS + (seconds_each.max(0.0) / SECONDS_BETWEEN_LOOKS).ceil() as u64;
     let each = [
         ("create", 1),
-        ("state", 1),
         ("upload", 1),
         ("close", 1),
         ("polls", looks),
@@ -82,9 +81,9 @@ mod tests {
         let short = calls(2, 1.0);
         assert_eq!(short.0["create"], 2);
         assert_eq!(short.0["results"], 6);
-        assert_eq!(short.0["polls"], 8);
-        assert_eq!(short.total(), 2 * (4 + 4 + 3));
-        assert_eq!(calls(1, 300.0).0["polls"], 13);
+        assert_eq!(short.0["polls"], 12);
+        assert_eq!(short.total(), 2 * (3 + 6 + 3));
+        assert_eq!(calls(1, 300.0).0["polls"], 10);
         assert_eq!(calls(0, 300.0).total(), 0);
     }
 

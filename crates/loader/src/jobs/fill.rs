@@ -21,7 +21,7 @@ use super::{Desk, jobs_of};
 /// Chunks in hand at most, those of jobs that are not closed yet.
 const PREFETCH: u16 = 64;
 /// How soon after its last chunk it is asked whether a job waits for another.
-const SOON: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_millis(20);
 
 /// A chunk on its way into a job, its message not acknowledged.
 pub(crate) struct Filled {

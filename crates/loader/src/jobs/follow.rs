@@ -17,10 +17,12 @@ use super::reading::{Part, Reading};
 use super::send::taken_over;
 use super::{Desk, jobs_of, small_sets_of};
 
-/// The first pause between two looks at a job.
-const SOON: Duration = Duration::from_millis(200);
+/// The shortest pause between two looks at a job, each of which is a call that somebody pays for.
+const SOON: Duration = Duration::from_millis(100);
 /// The longest.
-const LATE: Duration = Duration::from_secs(30);
+const LATE: Duration = Duration::from_secs(60);
+/// No target writes as many records in a second.
+const SWIFT: u64 = 200_000;
 /// How often the kill switch and the lease are looked to meanwhile.
 const LOOK: Duration = Duration::from_millis(500);
 /// The first pause before records that others held are sent again; it doubles.
@@ -205,7 +207,13 @@ impl Desk {
     async fn wait(&self, jobs: &dyn Jobs, job: &Job, remote: &str) -> Result<JobStatus, Failure> {
         let begun = Instant::now();
         let mut aborted = false;
+        let mut next = first_pause(job.records);
         loop {
+            if self.hold_for(job, next, !aborted).await? {
+                tracing::info!(job = remote, "aborts the job in the target");
+                jobs.abort(remote).await?;
+                aborted = true;
+            }
             let processed = match jobs.status(remote).await? {
                 JobStatus::Running { processed } => processed,
                 JobStatus::Open => 0,
@@ -213,17 +221,10 @@ impl Desk {
                     return Ok(over);
                 }
             };
-            // Each look is a call that somebody pays for.
-            let pause = if aborted {
-                SOON
-            } else {
-                pause(begun.elapsed(), processed, job.records)
+            next = match aborted {
+                true => SOON,
+                false => pause(begun.elapsed(), processed, job.records),
             };
-            if self.hold_for(job, pause, !aborted).await? {
-                tracing::info!(job = remote, "aborts the job in the target");
-                jobs.abort(remote).await?;
-                aborted = true;
-            }
         }
     }
 
@@ -416,16 +417,22 @@ fn chunk_of(job: &Job, chunk: ChunkNumber) -> ChunkRef {
     }
 }
 
-/// How long to leave a job alone: by the pace that it has shown until its end, before it has shown one half as long again as it has taken. Never more than
-/// twice of that: what it shows in its first moments is no pace yet.
+/// How long to leave a job alone that was begun just now.
+fn first_pause(records: u64) -> Duration {
+    Duration::from_micros(records * 1_000_000 / SWIFT).clamp(SOON, LATE)
+}
+
+/// How long to leave a job alone that was begun a while ago: until its end by the pace that it has shown, or for as long again where it has shown none. Never
+/// more than twice of that, since what it shows in its first moments is no pace yet; nor less than a sixteenth, by which it may be found late.
 fn pause(taken: Duration, processed: u64, records: u64) -> Duration {
-    let pause = if processed == 0 || processed >= records {
-        taken / 2
+    let pause = if processed == 0 {
+        taken
     } else {
-        let share = (records - processed) as f64 / processed as f64;
-        taken.mul_f64(share.min(100.0))
+        let share = records.saturating_sub(processed) as f64 / processed as f64;
+        taken.mul_f64(share.min(2.0))
     };
-    pause.min(taken * 2).clamp(SOON, LATE)
+    let least = (taken / 16).clamp(SOON, LATE);
+    pause.clamp(least, LATE)
 }
 
 #[cfg(test)]
@@ -435,12 +442,15 @@ mod tests {
     #[test]
     fn a_job_is_looked_at_when_it_should_have_ended() {
         let seconds = Duration::from_secs;
-        assert_eq!(pause(Duration::ZERO, 0, 100), SOON);
-        assert_eq!(pause(seconds(4), 0, 100), seconds(2));
+        assert_eq!(first_pause(150), SOON);
+        assert_eq!(first_pause(500_000), seconds(5) / 2);
+        assert_eq!(pause(seconds(4), 0, 100), seconds(4));
         assert_eq!(pause(seconds(4), 50, 100), seconds(4));
-        assert_eq!(pause(seconds(9), 99, 100), SOON);
-        assert_eq!(pause(seconds(9), 100, 100), seconds(4) + seconds(1) / 2);
+        assert_eq!(pause(seconds(1), 99, 100), SOON);
+        assert_eq!(pause(seconds(16), 99, 100), seconds(1));
+        assert_eq!(pause(seconds(16), 100, 100), seconds(1));
         assert_eq!(pause(seconds(1), 1, 100_000), seconds(2));
-        assert_eq!(pause(seconds(20), 1, 100_000), LATE);
+        assert_eq!(pause(seconds(40), 1, 100_000), LATE);
+        assert_eq!(pause(seconds(3600), 3599, 3600), LATE);
     }
 }
