@@ -25,7 +25,7 @@ impl Reign {
             .set_status(self.term, &run.id, RunStatus::Running, reconciling, None)
             .await?;
         tracing::info!(run = %run.id, "reconciling");
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         self.leader.switches.notify_one();
         Ok(())
     }

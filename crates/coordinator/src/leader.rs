@@ -20,8 +20,6 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) struct Leader {
     pub(crate) line: Line,
     pub(crate) connections: Connections,
-    /// Something was reported: the runs are worth a look.
-    pub(crate) news: Notify,
     /// A run needs its target's automation off, or on again.
     pub(crate) switches: Notify,
 }
@@ -40,7 +38,6 @@ impl Leader {
         Arc::new(Self {
             line,
             connections,
-            news: Notify::new(),
             switches: Notify::new(),
         })
     }
@@ -124,7 +121,7 @@ impl Reign {
                 tokio::time::sleep(LOOK).await;
             }
             tokio::select! {
-                () = self.leader.news.notified() => {}
+                () = self.leader.line.news.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }

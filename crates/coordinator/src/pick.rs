@@ -55,7 +55,7 @@ impl Reign {
         if open.is_empty() {
             control.end_picking(self.term, &run.id).await?;
             tracing::info!(run = %run.id, "picked");
-            self.leader.news.notify_one();
+            self.leader.line.news.notify_one();
             return Ok(());
         }
         self.dispatch(run, &open).await?;
@@ -79,7 +79,7 @@ impl Reign {
                 false => ObjectState::Picking,
             })
             .await?;
-            self.leader.news.notify_one();
+            self.leader.line.news.notify_one();
             return Ok(true);
         }
         // Duplicates are duplicates over the whole object, whatever is picked of it.
@@ -99,7 +99,7 @@ impl Reign {
                     .await?;
             }
             set(ObjectState::Picking).await?;
-            self.leader.news.notify_one();
+            self.leader.line.news.notify_one();
             return Ok(true);
         }
         if let Some(Sample::Records(most)) = sample {
@@ -133,7 +133,7 @@ impl Reign {
         line.control
             .read_parents(self.term, &run.id, &object.name, &unread, &slices)
             .await?;
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(true)
     }
 
@@ -173,7 +173,7 @@ impl Reign {
                 closed,
             )
             .await?;
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(())
     }
 

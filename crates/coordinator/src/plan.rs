@@ -59,7 +59,7 @@ impl Reign {
             )
             .await?;
         tracing::debug!(run = %run.id, object = object.name, slices = slices.len(), closed, "planned");
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Reign {
             .take_up_retry(self.term, &run.id, &chunks)
             .await?;
         tracing::info!(run = %run.id, chunks = pending, "retries");
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ impl Leader {
                             delivery.reject(&failure.to_string()).await?;
                         }
                     }
-                    self.news.notify_one();
+                    self.line.news.notify_one();
                 }
             };
             let ended: Result<(), Failure> = heard.await;

@@ -56,7 +56,7 @@ impl Reign {
             .set_status(self.term, &run.id, run.status, RunStatus::Running, None)
             .await?;
         tracing::info!(run = %run.id, "running");
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(())
     }
 
@@ -131,12 +131,12 @@ impl Reign {
                 .next_pass(self.term, &run.id, &object.name, Pass::Records)
                 .await?;
             set(ObjectState::Moving).await?;
-            self.leader.news.notify_one();
+            self.leader.line.news.notify_one();
             return Ok(true);
         }
         set(ObjectState::Moved).await?;
         tracing::info!(run = %run.id, object = object.name, failed_chunks = counts.failed, "moved");
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(false)
     }
 
@@ -177,7 +177,7 @@ impl Reign {
         control
             .set_desired(Some(&run.id), paused, by, Some(reason), false)
             .await?;
-        self.leader.news.notify_one();
+        self.leader.line.news.notify_one();
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use control::Control;
 use model::Failure;
 use queue::Broker;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +58,8 @@ pub struct Line {
     pub kill_switch: KillSwitch,
     pub leases: Leases,
     pub catalog: Catalog,
+    /// Something was reported or asked in this process: the runs are worth a look.
+    pub news: Arc<Notify>,
     /// Names this process among all; new at each start, so that leases of a process that died are nobody's.
     pub instance: Arc<str>,
     /// Cancelled when the process is to end: no new work is taken, work in hand is finished or handed back.
@@ -74,6 +77,7 @@ impl Line {
             kill_switch: KillSwitch::new(control.clone()),
             leases: Leases::new(control.clone(), instance.clone(), settings.chunks.lease()),
             catalog: Catalog::new(control.clone()),
+            news: Arc::default(),
             settings,
             control,
             broker,

@@ -48,5 +48,6 @@ pub(crate) async fn command(
     control
         .set_desired(Some(&run), desired, by, halt.reason.as_deref(), halt.drain)
         .await?;
+    office.line.news.notify_one();
     Ok(Json(view::run(&office.line, &run).await?))
 }

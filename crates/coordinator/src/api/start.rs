@@ -37,6 +37,7 @@ pub(crate) async fn start(
     Ok(Json(match created {
         CreatedRun::Created(run) => {
             tracing::info!(%run, migration = request.file_name, "accepted");
+            office.line.news.notify_one();
             Started {
                 run: run.to_string(),
                 joined: false,

@@ -85,7 +85,7 @@ impl Leader {
                 Err(failure) if is_deposed(&failure) => return Err(failure),
                 Err(failure) => self.not_switched(term, &open, next, failure).await?,
             }
-            self.news.notify_one();
+            self.line.news.notify_one();
         }
         Ok(())
     }

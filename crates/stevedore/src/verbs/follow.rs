@@ -11,7 +11,9 @@ use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::{exit, verbs};
 
+/// Between two looks at a run; shorter while it is young, so that a small one is not waited for when it has ended.
 const EVERY: Duration = Duration::from_millis(250);
+const AT_FIRST: Duration = Duration::from_millis(50);
 /// A coordinator that does not answer may be restarting.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -79,7 +81,8 @@ fn advise(run: &RunView, code: u8) {
 
 async fn follow(reached: &Reached, run: &str, looks: Looks) -> Result<RunView, Failure> {
     let mut progress = Progress::new();
-    let mut answered = Instant::now();
+    let begun = Instant::now();
+    let mut answered = begun;
     let enough = match looks {
         Looks::One => 1,
         Looks::Two => 2,
@@ -107,7 +110,7 @@ async fn follow(reached: &Reached, run: &str, looks: Looks) -> Result<RunView, F
                 if failure.kind == model::FailureKind::Retry && answered.elapsed() < PATIENCE => {}
             Err(failure) => return Err(failure),
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep((begun.elapsed() / 20).clamp(AT_FIRST, EVERY)).await;
     }
 }
 
