@@ -133,12 +133,9 @@ impl PostgresTarget {
             "delete from {STAGE} where ({key}) in (select {key} from {STAGE} group by {key} having count(*) > 1) returning stevedore_row",
             key = key.join(", ")
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         for row in rows {
-            let number: i64 = row.try_get(0).map_err(|error| self.failure(&error))?;
+            let number: i64 = self.get_at(&row, 0)?;
             let refused = Refused {
                 code: "duplicate_key".to_owned(),
                 message: "another record of the chunk has the same key".to_owned(),

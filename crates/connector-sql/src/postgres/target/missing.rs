@@ -58,10 +58,7 @@ impl PostgresTarget {
             is_missing(rule, column),
             column.quoted(),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         for row in rows {
             let number: i64 = self.get_at(&row, 0)?;
             applied.cleared.push(Cleared {
@@ -86,10 +83,7 @@ impl PostgresTarget {
             is_missing(rule, column),
             value = column.value("s"),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         let mut wanted: Vec<(String, i64)> = Vec::with_capacity(rows.len());
         for row in &rows {
             wanted.push((self.get_at(row, 0)?, self.get_at(row, 1)?));
