@@ -11,6 +11,7 @@ mod file;
 mod labels;
 pub(crate) mod numbering;
 mod people;
+mod pieces;
 mod rules;
 mod sales;
 mod service;
