@@ -51,12 +51,16 @@ pub async fn by_token(org: &RehearsalOrg) -> Arc<dyn Target> {
 }
 
 pub async fn by_app(org: &RehearsalOrg) -> Arc<dyn Target> {
-    let settings = SalesforceSettings {
+    salesforce_target("org", &app(org)).await.unwrap()
+}
+
+/// A login by client credentials.
+pub fn app(org: &RehearsalOrg) -> SalesforceSettings {
+    SalesforceSettings {
         client_id: Some(org.client_id().to_owned()),
         client_secret: Some(Secret::new(org.client_secret())),
         ..settings(org)
-    };
-    salesforce_target("org", &settings).await.unwrap()
+    }
 }
 
 pub fn settings(org: &RehearsalOrg) -> SalesforceSettings {
