@@ -12,7 +12,7 @@ use connector::{Gate, JobBody, LoadPlan, OpenGate, Sent, SmallSets, Verdict};
 use model::migration::Operation;
 use model::{Failure, FailureKind};
 use rehearsal_org::CallFault;
-use support::{Bed, accounts, assert_held, batch, bed, count, created, text, updated};
+use support::{Bed, accounts, assert_held, batch, bed, count, created, duplicate, text, updated};
 
 fn small(bed: &Bed) -> &dyn SmallSets {
     bed.jobs().small_sets().expect("an org has collections")
@@ -107,8 +107,6 @@ async fn every_verdict_is_the_one_that_a_job_would_have() {
         }
     }
     let again = write(&bed, &plan, &contacts("C")).await;
-    let duplicate =
-        |v: &Verdict| matches!(v, Verdict::Failed { code, .. } if code == "DUPLICATE_VALUE");
     assert_eq!(count(&again, duplicate), 24);
     bed.org.faults().lock_rows(3);
     let locked = |v: &Verdict| matches!(v, Verdict::Contended { .. });
@@ -139,12 +137,7 @@ async fn records_are_updated_cleared_and_deleted_by_id() {
     write(&bed, &plan, &three(None, None)).await;
     let account = &bed.org.records("Account")[0];
     assert!(account["Phone"].is_null() && account["AnnualRevenue"].is_null());
-    let ids: Vec<_> = bed
-        .org
-        .records("Account")
-        .iter()
-        .map(|record| text(record["Id"].as_str().unwrap()))
-        .collect();
+    let ids: Vec<_> = bed.account_ids().into_iter().map(Some).collect();
     let update = bed
         .plan("Account", Operation::Update, "Id", &["Id", "Name"])
         .await;

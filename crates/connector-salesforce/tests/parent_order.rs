@@ -36,12 +36,7 @@ async fn contended(in_parent_order: bool) -> usize {
     let bed = bed().await;
     let parents = bed.accounts(Operation::Upsert).await;
     bed.load(&parents, &accounts(ACCOUNTS)).await;
-    let ids: Vec<String> = bed
-        .org
-        .records("Account")
-        .iter()
-        .map(|account| account["Id"].as_str().unwrap().to_owned())
-        .collect();
+    let ids = bed.account_ids();
     let fields = ["LastName", "AccountId"];
     let mut plan = bed.contacts(Operation::Insert, &fields).await;
     if !in_parent_order {

@@ -107,6 +107,12 @@ impl Bed {
         .await
     }
 
+    pub fn account_ids(&self) -> Vec<String> {
+        let accounts = self.org.records("Account");
+        let ids = accounts.iter().map(|account| account["Id"].as_str());
+        ids.map(|id| id.unwrap().to_owned()).collect()
+    }
+
     /// A plan for contacts by a key of ours.
     pub async fn contacts(&self, operation: Operation, fields: &[&str]) -> LoadPlan {
         let key = "Contact_External_Id__c";
@@ -220,6 +226,11 @@ pub fn assert_held(org: &RehearsalOrg, sent: &BTreeMap<String, Sent>) {
 
 pub fn count(results: &BTreeMap<String, Sent>, which: impl Fn(&Verdict) -> bool) -> usize {
     results.values().filter(|sent| which(&sent.verdict)).count()
+}
+
+/// The org has the record's key already.
+pub fn duplicate(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Failed { code, .. } if code == "DUPLICATE_VALUE")
 }
 
 pub fn created(verdict: &Verdict) -> bool {

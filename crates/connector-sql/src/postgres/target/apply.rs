@@ -11,7 +11,6 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::column::Column;
 use super::ids::{id_of, kept_id};
-use super::missing::Cleared;
 use super::stage::STAGE;
 use super::{PostgresTarget, Transaction};
 use crate::postgres::quote;
@@ -32,6 +31,13 @@ pub(super) struct Refused {
     pub(super) code: String,
     pub(super) message: String,
     pub(super) fields: Vec<String>,
+}
+
+/// A lookup that was cleared: the record's row, the lookup as the file names it, and the key of the missing parent.
+pub(super) struct Cleared {
+    pub(super) row: usize,
+    pub(super) name: String,
+    pub(super) was: String,
 }
 
 impl PostgresTarget {

@@ -6,18 +6,11 @@ use model::Failure;
 use record::PlaceholderMade;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::apply::{Applied, Refused, record_error};
+use super::apply::{Applied, Cleared, Refused, record_error};
 use super::column::Column;
 use super::stage::STAGE;
 use super::{PostgresTarget, Transaction};
 use crate::postgres::quote;
-
-/// A lookup that was cleared: the record's row, the lookup as the file names it, and the key of the missing parent.
-pub(super) struct Cleared {
-    pub(super) row: usize,
-    pub(super) name: String,
-    pub(super) was: String,
-}
 
 impl PostgresTarget {
     /// Does about missing parents what the plan says.
