@@ -30,12 +30,7 @@ async fn what_is_wrong_is_told_in_its_place() {
         .await;
     stage.set("REFUSED_URL", &refuses_everybody().await);
     stage.start("coordinator");
-    let client = stage.client();
-    stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
+    stage.ready().await;
     let good =
         migration("  - { name: things, from: { table: things }, to: keyed, operation: upsert }\n");
     let objects = |text: &str| migration(text);

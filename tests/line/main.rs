@@ -2,6 +2,7 @@
 //! the source holds, row by row.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
 mod automation;
 mod bad_chunks;
 mod bad_input;

@@ -203,6 +203,20 @@ async fn records_are_read_again_by_their_keys() {
     assert_eq!(keys, ["A17", "A3"]);
 }
 
+/// All records of an object that has few.
+async fn in_one_slice(source: &dyn Source, found: &SourceObject) -> RecordBatch {
+    let sizing = Sizing {
+        records: 1_000,
+        bytes: 1 << 20,
+        slices: 9,
+    };
+    let slices = source.split(found, None, sizing).await.unwrap().slices;
+    match source.read(found, &slices[0], usize::MAX).await.unwrap() {
+        Read::Whole { records, .. } => records,
+        Read::TooBig(_) => panic!("a small slice"),
+    }
+}
+
 fn texts(records: &RecordBatch, column: &str) -> Vec<String> {
     let column = records.column_by_name(column).unwrap();
     (0..column.len())
@@ -226,39 +240,13 @@ async fn values_parents_and_deleted_records_are_read() {
         ),
         ("Account.External_Id__c", vec![Some("A1".to_owned()), None]),
     ]);
-    let plan = bed
-        .plan(
-            "Contact",
-            Operation::Insert,
-            "Contact_External_Id__c",
-            &[
-                "Contact_External_Id__c",
-                "LastName",
-                "Account.External_Id__c",
-            ],
-        )
-        .await;
+    let fields = ["LastName", "Account.External_Id__c"];
+    let plan = bed.contacts(Operation::Insert, &fields).await;
     bed.load(&plan, &contacts).await;
     let source = source(&bed).await;
     let read = async |from: &str| {
         let found = source.describe(&object(from)).await.unwrap();
-        let slices = source
-            .split(
-                &found,
-                None,
-                Sizing {
-                    records: 1_000,
-                    bytes: 1 << 20,
-                    slices: 9,
-                },
-            )
-            .await
-            .unwrap()
-            .slices;
-        match source.read(&found, &slices[0], usize::MAX).await.unwrap() {
-            Read::Whole { records, .. } => records,
-            Read::TooBig(_) => panic!("small"),
-        }
+        in_one_slice(source.as_ref(), &found).await
     };
     let records = read("{ query: \"select Id, LastName, Account.External_Id__c, Account.CreatedDate, HasOptedOutOfEmail from Contact\" }").await;
     let mut names = texts(&records, "LastName");
@@ -377,25 +365,7 @@ async fn the_first_records_come_without_a_job() {
             "{from}"
         );
         // As the line itself reads them.
-        let split = source
-            .split(
-                &found,
-                None,
-                Sizing {
-                    records: 1_000,
-                    bytes: 1 << 20,
-                    slices: 9,
-                },
-            )
-            .await
-            .unwrap();
-        let Read::Whole { records, .. } = source
-            .read(&found, &split.slices[0], usize::MAX)
-            .await
-            .unwrap()
-        else {
-            panic!("a small slice")
-        };
+        let records = in_one_slice(source.as_ref(), &found).await;
         let rows = |batch: &RecordBatch| -> Vec<String> {
             let of = |row| {
                 batch

@@ -96,7 +96,8 @@ pub(crate) async fn prepare(
             failure.file(&request.file_name).line(line)
         })?;
     }
-    let named = scope::named(&migration, scope.as_ref(), source.as_ref(), &objects).await?;
+    let sources: Vec<_> = objects.iter().map(|object| &object.source).collect();
+    let named = scope::named(&migration, scope.as_ref(), source.as_ref(), &sources).await?;
     Ok(Prepared {
         migration,
         objects,

@@ -10,9 +10,10 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 use model::{Failure, Fate};
 use record::{Change, Checksum, Refusal, checksums, key_texts, meta, record_json};
 
-use crate::by_id::ParentIds;
+use crate::by_id::{ParentIds, ParentKeys};
 use crate::computed::Computed;
 use crate::duplicates::{Duplicates, Standing};
+use crate::reason::{Reason, broken};
 use crate::rules::Rule;
 
 /// A field that has the same value in every record.
@@ -49,12 +50,6 @@ pub struct Mapped {
     pub refusals: Vec<Refusal>,
     /// The values in `records` that the file had changed, record by record.
     pub changes: Vec<Change>,
-}
-
-/// Why a record is refused, before it is known as a whole.
-pub(crate) struct Reason {
-    pub(crate) fate: Fate,
-    pub(crate) failure: Failure,
 }
 
 impl Mapper {
@@ -114,6 +109,24 @@ impl Mapper {
     pub fn needs_key_pass(&self, key_is_unique: bool) -> bool {
         let keeps_apart = key_is_unique && self.one_to_one;
         !self.key_fields.is_empty() && !keeps_apart
+    }
+
+    /// Whether ids of parents are needed to apply it.
+    pub fn asks_for_ids(&self) -> bool {
+        self.computed.iter().any(|field| field.by_id.is_some())
+    }
+
+    /// The parents whose ids are needed to map these records.
+    pub fn parent_keys(&self, records: &RecordBatch) -> Result<ParentKeys, Failure> {
+        let mut wanted = ParentKeys::new();
+        for field in &self.computed {
+            let Some(by_id) = &field.by_id else { continue };
+            let (keys, _) = field.expression.evaluate(records);
+            for (_, parent, key) in by_id.references(&keys, records)? {
+                wanted.entry(parent).or_default().insert(key);
+            }
+        }
+        Ok(wanted)
     }
 
     /// `ids` are those of the parents that `parent_keys` asks for.
@@ -305,8 +318,4 @@ fn with_checksums(batch: RecordBatch) -> Result<RecordBatch, Failure> {
     let mut columns = batch.columns().to_vec();
     columns.push(Arc::new(column));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(broken)
-}
-
-pub(crate) fn broken(error: arrow::error::ArrowError) -> Failure {
-    Failure::bug(format!("a mapped batch does not hold together: {error}"))
 }

@@ -15,7 +15,7 @@ use super::calls::look_first_again;
 use super::manifest::Manifest;
 use super::reading::{Part, Reading};
 use super::send::taken_over;
-use super::{Desk, jobs_of, small_sets_of};
+use super::{CALM, Desk, jobs_of, small_sets_of};
 
 /// The first pause between two looks at a job.
 const SOON: Duration = Duration::from_millis(200);
@@ -23,8 +23,6 @@ const SOON: Duration = Duration::from_millis(200);
 const LATE: Duration = Duration::from_secs(30);
 /// How often the kill switch and the lease are looked to meanwhile.
 const LOOK: Duration = Duration::from_millis(500);
-/// The first pause before records that others held are sent again; it doubles.
-pub(super) const CALM: Duration = Duration::from_millis(500);
 
 /// What is left of a job's chunks: their manifests, and the rows that are to be sent again.
 #[derive(Default)]

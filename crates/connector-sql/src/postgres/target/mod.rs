@@ -26,7 +26,7 @@ use connector::{
 use model::migration::SqlSettings;
 use model::{Failure, Finding};
 use record::Payload;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
 use super::{failure, quote};
@@ -95,6 +95,18 @@ impl PostgresTarget {
             .await
             .map_err(|error| self.failure(&error))?;
         Ok(())
+    }
+
+    /// What a query of ours, which takes no values, answers.
+    async fn rows(
+        &self,
+        transaction: &mut Transaction,
+        sql: String,
+    ) -> Result<Vec<PgRow>, Failure> {
+        sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut **transaction)
+            .await
+            .map_err(|error| self.failure(&error))
     }
 
     fn failure(&self, error: &sqlx::Error) -> Failure {
