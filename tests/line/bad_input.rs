@@ -59,6 +59,15 @@ async fn what_is_wrong_is_told_in_its_place() {
             Some(14),
         ),
         (
+            "a file that would be cut by a column",
+            objects(
+                "  - name: things\n    from: { file: things.csv }\n    to: keyed\n    chunk_by: name\n",
+            ),
+            2,
+            "no_chunk_by",
+            Some(11),
+        ),
+        (
             "objects that wait for one another",
             objects(
                 "  - { name: a, from: { table: things }, to: keyed, after: b }\n  - { name: b, from: { table: things }, to: keyed, after: a }\n",

@@ -10,6 +10,7 @@ mod before_a_run;
 mod changes;
 mod chinook;
 mod chinook_org;
+mod chunk_by;
 mod crashes;
 mod cut_off;
 mod dry_run;

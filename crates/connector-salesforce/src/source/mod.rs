@@ -134,6 +134,14 @@ fn unknown(at: &Described, name: &str) -> Failure {
 #[async_trait]
 impl Source for SalesforceSource {
     async fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
+        if let Some(column) = object.chunk_by.first() {
+            return Err(Failure::usage(
+                "no_chunk_by",
+                format!("an org is read by ranges of its own ids, not along `{column}`"),
+            )
+            .field(column)
+            .hint("leave `chunk_by` out; where the order matters, bring the object into PostgreSQL or SQLite first, and read it from there"));
+        }
         let select = match &object.from {
             From::Table(name) => Select::all(name)?,
             From::Query(query) => Select::parse(query)?,
@@ -167,6 +175,7 @@ impl Source for SalesforceSource {
             object: object.clone(),
             schema: Arc::new(Schema::new(columns)),
             key,
+            chunk_by: Vec::new(),
             estimated_records: Some(answer.total_size),
             details: serde_json::to_value(&select)
                 .map_err(|error| Failure::bug(format!("a query does not serialise: {error}")))?,
