@@ -25,6 +25,7 @@ mod placeholders;
 #[allow(dead_code, reason = "the queue's own tests use all of it")]
 mod proxy;
 mod rehearsal;
+mod required_fields;
 mod retrying;
 mod salesforce;
 mod sample;

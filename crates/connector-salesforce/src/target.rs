@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::client::{Call, Client};
 use crate::describe::{Described, describe, global};
 use crate::jobs::SalesforceJobs;
-use crate::{estimate, held, inspect, metadata, prepare, soql};
+use crate::{estimate, held, inspect, lacking, metadata, prepare, soql};
 
 /// How long a description serves for checks: several services prepare the same plans at once.
 const FRESH: Duration = Duration::from_secs(60);
@@ -104,6 +104,15 @@ impl Target for SalesforceTarget {
     async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure> {
         let described = self.described(to).await?;
         held::held(&self.client, &described, keys).await
+    }
+
+    fn lacking(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+        new: &[bool],
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        lacking::lacking(plan, records, new)
     }
 
     fn writing(&self) -> Writing<'_> {
