@@ -29,6 +29,7 @@ mod required_fields;
 mod retrying;
 mod salesforce;
 mod sample;
+mod second_passes;
 #[allow(
     dead_code,
     reason = "the bench and the restart of the broker use it too"
