@@ -45,7 +45,7 @@ pub(crate) fn books(view: &RunView) -> BTreeMap<&str, Books> {
 }
 
 /// The keys that were refused, with the code, sorted.
-async fn refused(stage: &Stage, run: &str) -> Vec<String> {
+pub(crate) async fn refused(stage: &Stage, run: &str) -> Vec<String> {
     let sql = format!(
         "select object || ' ' || record_key || ' ' || fate || ' ' || error_code from failed_records where run_id = '{run}'"
     );

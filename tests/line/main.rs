@@ -27,9 +27,11 @@ mod placeholders;
 #[allow(dead_code, reason = "the queue's own tests use all of it")]
 mod proxy;
 mod rehearsal;
+mod required_fields;
 mod retrying;
 mod salesforce;
 mod sample;
+mod second_passes;
 #[allow(
     dead_code,
     reason = "the bench and the restart of the broker use it too"

@@ -297,6 +297,26 @@ impl Stage {
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// What became of every record of a run, as its ledger has it: object, key and fate, sorted.
+    pub(crate) async fn fates(&self, run: &str) -> Vec<String> {
+        let mut connection = self.connect("control").await;
+        let sql = "select object, blob from ledger where run_id = $1";
+        let chunks: Vec<(String, Vec<u8>)> = sqlx::query_as(sql)
+            .bind(run)
+            .fetch_all(&mut connection)
+            .await
+            .expect("the ledger");
+        let mut fates = Vec::new();
+        for (object, blob) in chunks {
+            let batch = record::decode_batch(&blob).expect("a batch");
+            let ledger = record::Ledger::from_batch(&batch).expect("a ledger");
+            let rows = ledger.rows.iter();
+            fates.extend(rows.map(|row| format!("{object} {} {}", row.key, row.fate.as_str())));
+        }
+        fates.sort();
+        fates
+    }
+
     /// Every row of a table, whole, as a multiset: sorted, repetitions kept.
     pub(crate) async fn rows(&self, database: &str, table: &str) -> Vec<String> {
         let sql = format!("select t::text from {table} t");

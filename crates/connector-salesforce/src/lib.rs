@@ -16,6 +16,7 @@ mod held;
 mod inspect;
 mod jobs;
 mod key;
+mod lacking;
 mod metadata;
 mod parent_order;
 mod placeholders;

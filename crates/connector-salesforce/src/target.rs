@@ -16,7 +16,7 @@ use crate::client::{Call, Client};
 use crate::describe::global;
 use crate::descriptions::Descriptions;
 use crate::jobs::SalesforceJobs;
-use crate::{estimate, held, inspect, metadata, prepare, soql};
+use crate::{estimate, held, inspect, lacking, metadata, prepare, soql};
 
 /// Opens an org as a target. `name` is the connection's, for messages.
 ///
@@ -80,6 +80,15 @@ impl Target for SalesforceTarget {
     async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure> {
         let described = self.descriptions.of(to).await?;
         held::held(&self.client, &described, keys).await
+    }
+
+    fn lacking(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+        new: &[bool],
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        lacking::lacking(plan, records, new)
     }
 
     fn writing(&self) -> Writing<'_> {

@@ -323,7 +323,7 @@ async fn what_can_not_be_read_is_refused_with_the_way_out() {
             "compound_field",
         ),
         (
-            "{ query: \"select Id, Who.Name from Task\" }",
+            "{ query: \"select Id, What.Industry from Task\" }",
             "polymorphic_path",
         ),
         ("{ query: \"select Name from Account\" }", "unknown_key"),
@@ -337,6 +337,40 @@ async fn what_can_not_be_read_is_refused_with_the_way_out() {
         assert_eq!(failure.code, code, "{failure}");
         assert!(failure.hint.is_some(), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn of_a_parent_of_any_object_its_object_is_told() {
+    let bed = support::bed().await;
+    load(&bed, 1).await;
+    let key = "External_Id__c";
+    let parent = bed.org.records("Account")[0][key].clone();
+    let parent = parent.as_str().map(str::to_owned);
+    let (what, fields) = ("Account:What.External_Id__c", [key, "Subject"]);
+    let plan = bed
+        .plan(
+            "Task",
+            Operation::Insert,
+            key,
+            &[fields[0], fields[1], what],
+        )
+        .await;
+    let text = |text: &str| Some(text.to_owned());
+    let tasks = support::batch(&[
+        (key, vec![text("T1"), text("T2")]),
+        ("Subject", vec![text("Call"), text("Think")]),
+        (what, vec![parent, None]),
+    ]);
+    bed.load(&plan, &tasks).await;
+    let source = source(&bed).await;
+    let from = "{ query: \"select Id, Subject, What.Type, WhatId from Task\" }";
+    let found = source.describe(&object(from)).await.unwrap();
+    let first = source.first(&found, 20).await.unwrap().expect("a look");
+    let kinds = first.column_by_name("What.Type").expect("a column");
+    let kinds = kinds.as_string::<i32>();
+    let mut kinds: Vec<_> = kinds.iter().collect();
+    kinds.sort();
+    assert_eq!(kinds, [None, Some("Account")]);
 }
 
 #[tokio::test]

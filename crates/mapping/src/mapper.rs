@@ -1,5 +1,6 @@
 //! A compiled mapping, applied to batches: target fields out, and the refused records with their reasons.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,7 +12,7 @@ use model::{Failure, Fate};
 use record::{Change, Checksum, Refusal, checksums, key_texts, meta, record_json};
 
 use crate::by_id::{ParentIds, ParentKeys};
-use crate::computed::Computed;
+use crate::computed::{Changed, Computed};
 use crate::duplicates::{Duplicates, Standing};
 use crate::reason::{Reason, broken};
 use crate::rules::Rule;
@@ -149,7 +150,7 @@ impl Mapper {
             guard.compute(records, ids, &mut reasons)?;
         }
         if self.skips_unlinked {
-            self.skip_unlinked(&columns, &mut reasons);
+            self.skip_unlinked(&columns, &changed, &mut reasons);
         }
         let keys = key_texts(records, &self.source_key)?;
         if !duplicates.is_empty() {
@@ -199,7 +200,14 @@ impl Mapper {
         })
     }
 
-    fn skip_unlinked(&self, columns: &[ArrayRef], reasons: &mut [Option<Reason>]) {
+    /// A record whose lookup became null is sent for all that, and what it was stays on record.
+    fn skip_unlinked(
+        &self,
+        columns: &[ArrayRef],
+        changed: &[Changed<'_>],
+        reasons: &mut [Option<Reason>],
+    ) {
+        let changed: HashSet<usize> = changed.iter().map(|changed| changed.row).collect();
         let links: Vec<_> = self
             .computed
             .iter()
@@ -208,7 +216,8 @@ impl Mapper {
             .map(|(_, column)| column)
             .collect();
         for (row, reason) in reasons.iter_mut().enumerate() {
-            if reason.is_none() && links.iter().all(|link| link.is_null(row)) {
+            let is_unlinked = links.iter().all(|link| link.is_null(row));
+            if reason.is_none() && is_unlinked && !changed.contains(&row) {
                 *reason = Some(Reason {
                     fate: Fate::Skipped,
                     failure: Failure::reject("nothing_to_link", "the record refers to nothing"),

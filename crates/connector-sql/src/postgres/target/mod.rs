@@ -9,6 +9,7 @@ mod fence;
 mod held;
 mod ids;
 mod inspect;
+mod lacking;
 mod load;
 mod missing;
 mod prepare;
@@ -145,6 +146,15 @@ impl Target for PostgresTarget {
     async fn catalogue(&self) -> Result<Vec<String>, Failure> {
         let mut transaction = self.begin().await?;
         self.list_tables(&mut transaction).await
+    }
+
+    fn lacking(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+        _new: &[bool],
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        Ok(lacking::lacking(plan, records))
     }
 
     fn writing(&self) -> Writing<'_> {
