@@ -53,12 +53,7 @@ async fn main() {
     );
 
     stage.start_all();
-    let client = stage.client();
-    stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
+    stage.ready().await;
     let began = Instant::now();
     let run = stage
         .run(&migration(

@@ -2,6 +2,8 @@
 //! By insert, so that anything sent twice shows. Apart from the other tests of the line, as it sets the broker's time-out low.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../line/accounts.rs"]
+mod accounts;
 #[path = "../line/stage.rs"]
 #[allow(dead_code, reason = "the tests of the line use all of it")]
 mod stage;
@@ -13,11 +15,11 @@ use futures::StreamExt;
 use model::RunStatus;
 use rehearsal_org::{Pace, RehearsalOrg, Settings};
 
-use stage::{ROLES, Stage};
+use stage::{ROLES, SOURCE, Stage, migration_into_org};
 
 /// What the broker gives a message until it is acknowledged.
 const TIMEOUT: Duration = Duration::from_secs(10);
-const ACCOUNTS: u64 = 2_000;
+const ACCOUNTS: usize = 2_000;
 
 /// A private broker with a low time-out, which it loses again at the end.
 struct Impatient(String);
@@ -101,38 +103,18 @@ async fn is_impatient(stage: &Stage) {
 async fn started(pace: Duration, settings: &[(&str, &str)]) -> (Stage, RehearsalOrg, String) {
     let mut stage = Stage::new().await;
     is_impatient(&stage).await;
-    stage
-        .execute(
-            "source",
-            &format!(
-                "create table accounts (id bigint primary key, name text);
-                 insert into accounts select n, 'Account ' || n from generate_series(1, {ACCOUNTS}) n; analyze accounts"
-            ),
-        )
-        .await;
-    let org = RehearsalOrg::start(Settings {
+    accounts::fill(&stage, ACCOUNTS).await;
+    let settings_of_org = Settings {
         pace: Pace::of(pace),
         ..Settings::default()
-    })
-    .await
-    .expect("an org");
-    stage.set("ORG_URL", &org.url());
-    stage.set("ORG_TOKEN", org.access_token());
+    };
+    let org = stage.org(settings_of_org).await;
     for (name, value) in settings {
         stage.set(name, value);
     }
     stage.start_all();
-    let file = "migration: line-test
-connections:
-  source: { kind: postgres, url: \"${SOURCE_URL}\" }
-  target: { kind: salesforce, instance_url: \"${ORG_URL}\", access_token: \"${ORG_TOKEN}\" }
-source: source
-target: target
-objects:
-  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c,
-      fields: { Legacy_Key__c: \"'K' || id\", Name: name } }
-";
-    let run = stage.run(file).await;
+    let file = migration_into_org(SOURCE, accounts::INSERT);
+    let run = stage.run(&file).await;
     (stage, org, run)
 }
 
@@ -140,23 +122,7 @@ objects:
 async fn arrives(stage: &Stage, org: RehearsalOrg, run: &str) {
     let view = stage.until_status(run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
-    let failed = "select record_key || ' ' || error_code from failed_records";
-    assert_eq!(
-        stage.texts("control", failed).await,
-        [""; 0],
-        "what is sent twice is refused by the org"
-    );
-    let mut held: Vec<_> = org
-        .records("Account")
-        .iter()
-        .map(|account| format!("{} {}", account["Legacy_Key__c"], account["Name"]))
-        .collect();
-    held.sort();
-    let mut expected: Vec<_> = (1..=ACCOUNTS)
-        .map(|n| format!("\"K{n}\" \"Account {n}\""))
-        .collect();
-    expected.sort();
-    assert!(held == expected, "the org holds something else");
+    accounts::assert_arrived(stage, &org, ACCOUNTS).await;
     let again =
         "select object || ' ' || chunk || ' at attempt ' || attempt from chunks where attempt > 1";
     assert_eq!(stage.texts("control", again).await, [""; 0]);

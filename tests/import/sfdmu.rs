@@ -1,5 +1,7 @@
 //! Projects of SFDMU: the file that comes of each, whole; what is told; and a run of one, from its files into a rehearsal org.
 
+use std::collections::BTreeMap;
+
 use model::migration::Migration;
 use rehearsal_org::{RehearsalOrg, Settings};
 use serde_json::{Value, json};
@@ -83,8 +85,6 @@ fn a_sandbox_is_seeded_from_an_org() {
             ("Opportunity", "ORDER BY CloseDate LIMIT 500"),
             ("Opportunity", "Owner.Name"),
             ("Task", "operation: Insert"),
-            ("Task", "WhoId"),
-            ("Task", "WhatId$Account"),
         ]
     );
     let text =
@@ -272,6 +272,75 @@ async fn what_one_org_holds_arrives_in_the_next() {
         parents.iter().all(|parent| accounts.contains(parent)),
         "{parents:?}"
     );
+    old.stop().await;
+    new.stop().await;
+}
+
+#[test]
+fn lookups_to_several_objects_are_told_apart_where_they_can_be() {
+    let told = imported("attachments");
+    assert_eq!(
+        losses(&told),
+        [
+            ("Note", "ParentId, to Solution"),
+            ("Ship__c", "externalId: Imo_Number__c;Name"),
+            ("Event", "WhoId"),
+            ("Event", "WhatId, to Campaign"),
+            ("EmailMessage", "ReplyToEmailMessageId"),
+            ("Attachment", "ParentId"),
+        ]
+    );
+}
+
+/// Who and what each task and event of an org is about, by our keys.
+fn about(org: &RehearsalOrg, object: &str) -> Vec<String> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("-").to_owned();
+    let mut keys = BTreeMap::from([("-".to_owned(), "-".to_owned())]);
+    for parent in ["Account", "Contact", "Opportunity"] {
+        let key = match parent {
+            "Contact" => "Contact_External_Id__c",
+            _ => "External_Id__c",
+        };
+        for record in org.records(parent) {
+            keys.insert(text(record.get("Id")), text(record.get(key)));
+        }
+    }
+    let records = org.records(object);
+    let mut about: Vec<String> = records
+        .iter()
+        .map(|record| {
+            let key = |field: &str| keys[&text(record.get(field))].clone();
+            let own = text(record.get("External_Id__c"));
+            format!("{own} {} {}", key("WhoId"), key("WhatId"))
+        })
+        .collect();
+    about.sort();
+    about
+}
+
+/// Activities about people, accounts and opportunities: from files into an org, and from there into another.
+#[tokio::test(flavor = "multi_thread")]
+async fn activities_arrive_at_what_they_are_about() {
+    assert_eq!(losses(&imported("logbook")), [("Event", "WhatId")]);
+    assert_eq!(losses(&imported("activities")), []);
+    let (desk, next) = (Desk::with("logbook"), Desk::with("activities"));
+    let file = "logbook/migration.yaml";
+    let (exit, told) = desk.import(&["logbook", "--out", file]);
+    assert_eq!(exit, 0, "{told}");
+    let (exit, told) = next.import(&["activities"]);
+    assert_eq!(exit, 0, "{told}");
+    let (old, new) = (an_org().await, an_org().await);
+    let (code, told) = run(&desk, file, &[("TARGET", &old)]).await;
+    // One task is about a campaign, and those are not moved.
+    assert_eq!(code, Some(3), "{told}");
+    assert_eq!(told["balanced"], true, "{told}");
+    let tasks = ["T1 C1 A1", "T2 - O1", "T3 C2 -"];
+    assert_eq!(about(&old, "Task"), tasks);
+    assert_eq!(about(&old, "Event"), ["E1 C2 -"]);
+    let orgs = [("SOURCE", &old), ("TARGET", &new)];
+    let (code, told) = run(&next, "activities.yaml", &orgs).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(about(&new, "Task"), tasks);
     old.stop().await;
     new.stop().await;
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::salesforce::held;
-use crate::stage::Stage;
+use crate::stage::{Stage, request};
 
 const RULES: [&str; 3] = ["Phone_needed", "Fax_needed", "Site_needed"];
 
@@ -35,9 +35,7 @@ async fn prepared(accounts: usize, pace_ms: u64) -> (Stage, RehearsalOrg) {
         pace: Pace::of(std::time::Duration::from_millis(pace_ms)),
         ..Settings::default()
     };
-    let org = RehearsalOrg::start(settings).await.expect("an org");
-    stage.set("ORG_URL", &org.url());
-    stage.set("ORG_TOKEN", org.access_token());
+    let org = stage.org(settings).await;
     (stage, org)
 }
 
@@ -416,17 +414,8 @@ async fn what_can_not_be_switched_off_pauses_the_run_with_everything_on() {
 async fn what_the_target_does_not_have_is_refused_before_a_run() {
     let (mut stage, org) = prepared(1, 100).await;
     stage.start("coordinator");
-    let client = stage.client();
-    let up = async || client.health().await.is_ok();
-    stage.until("the coordinator answers", up).await;
-    let check = async |file: String| {
-        let request = api::StartRun {
-            file,
-            file_name: "test.yaml".to_owned(),
-            ..api::StartRun::default()
-        };
-        client.check(&request).await
-    };
+    let client = stage.ready().await;
+    let check = async |file: String| client.check(&request(&file)).await;
     let failure = check(file("{ switch_off: [Account.Phone_neded] }", "K")).await;
     let failure = failure.expect_err("no such rule");
     assert_eq!(

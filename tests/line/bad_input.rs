@@ -30,12 +30,7 @@ async fn what_is_wrong_is_told_in_its_place() {
         .await;
     stage.set("REFUSED_URL", &refuses_everybody().await);
     stage.start("coordinator");
-    let client = stage.client();
-    stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
+    stage.ready().await;
     let good =
         migration("  - { name: things, from: { table: things }, to: keyed, operation: upsert }\n");
     let objects = |text: &str| migration(text);
@@ -62,6 +57,15 @@ async fn what_is_wrong_is_told_in_its_place() {
             2,
             "unknown_column",
             Some(14),
+        ),
+        (
+            "a file that would be cut by a column",
+            objects(
+                "  - name: things\n    from: { file: things.csv }\n    to: keyed\n    chunk_by: name\n",
+            ),
+            2,
+            "no_chunk_by",
+            Some(11),
         ),
         (
             "objects that wait for one another",

@@ -4,50 +4,23 @@ use api::{Known, PlanQuery, StartRun};
 use model::Grade;
 use rehearsal_org::{RehearsalOrg, Schema, Settings};
 
-use crate::stage::{Stage, migration};
+use crate::stage::{SOURCE, Stage, migration, migration_into_org, request};
 
 async fn org(stage: &mut Stage, schema: Schema) -> RehearsalOrg {
     let settings = Settings {
-        port: 0,
         schema,
         ..Settings::default()
     };
-    let org = RehearsalOrg::start(settings).await.expect("an org");
-    stage.set("ORG_URL", &org.url());
-    stage.set("ORG_TOKEN", org.access_token());
-    org
+    stage.org(settings).await
 }
 
 fn into_org(objects: &str) -> StartRun {
-    request(format!(
-        "migration: line-test
-connections:
-  source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
-  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", access_token: \"${{ORG_TOKEN}}\" }}
-source: source
-target: target
-objects:
-{objects}"
-    ))
-}
-
-fn request(file: String) -> StartRun {
-    StartRun {
-        file,
-        file_name: "test.yaml".to_owned(),
-        ..StartRun::default()
-    }
+    request(&migration_into_org(SOURCE, objects))
 }
 
 async fn answering(stage: &mut Stage) -> api::Client {
     stage.start("coordinator");
-    let client = stage.client();
-    stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
-    client
+    stage.ready().await
 }
 
 const ACCOUNTS: &str = "  - { name: accounts, from: { table: accounts }, to: Account, operation: upsert, external_id: External_Id__c, \
@@ -140,7 +113,7 @@ async fn a_plan_into_a_table_tells_what_stays() {
         )
         .await;
     let client = answering(&mut stage).await;
-    let request = request(migration(
+    let request = request(&migration(
         "  - { name: keyed, from: { table: things }, to: keyed, operation: upsert }
   - { name: keyless, from: { table: things }, to: keyless, operation: insert }
 ",
@@ -272,7 +245,7 @@ async fn tables_are_compared_column_by_column() {
         )
         .await;
     let client = answering(&mut stage).await;
-    let request = request(migration(
+    let request = request(&migration(
         "  - { name: things, from: { table: things }, to: things, operation: upsert }\n",
     ));
     let report = client.compare(&request).await;
@@ -357,7 +330,7 @@ async fn a_doctor_of_tables_tells_keys_triggers_and_rights() {
         )
         .await;
     let client = answering(&mut stage).await;
-    let request = request(migration(
+    let request = request(&migration(
         "  - { name: keyed, from: { table: things }, to: keyed, operation: upsert }
   - { name: keyless, from: { table: things }, to: keyless, operation: upsert, external_id: id }
   - { name: nowhere, from: { table: things }, to: nowhere, operation: insert }
@@ -408,11 +381,7 @@ async fn the_doctors_exit_code_is_its_verdict() {
     file("bad.yaml", "nothing");
     std::fs::write(stage.file("broken.yaml"), "migration: x").expect("a file");
     for (name, code) in [("fine.yaml", 0), ("bad.yaml", 1), ("broken.yaml", 2)] {
-        let mut command = stage.command(&["doctor", name, "--json"]);
-        // By the embedded line.
-        let command = command
-            .env_remove("STEVEDORE__DATABASE__URL")
-            .env_remove("STEVEDORE__BROKER__URL");
+        let mut command = stage.embedded(&["doctor", name, "--json"]);
         let done = command.output().expect("it runs");
         assert_eq!(done.status.code(), Some(code), "{name}");
         let printed: serde_json::Value =
@@ -434,11 +403,7 @@ async fn missing_fields_are_written_as_files() {
     let object = "  - { name: accounts, from: { table: accounts }, to: Account, operation: upsert, external_id: External_Id__c, \
                   fields: { External_Id__c: \"'K' || id\", Old_Code__c: old_code } }\n";
     std::fs::write(stage.file("m.yaml"), into_org(object).file).expect("a file");
-    let mut command = stage.command(&["compare", "m.yaml", "--metadata", "out", "--json"]);
-    // By the embedded line.
-    let command = command
-        .env_remove("STEVEDORE__DATABASE__URL")
-        .env_remove("STEVEDORE__BROKER__URL");
+    let mut command = stage.embedded(&["compare", "m.yaml", "--metadata", "out", "--json"]);
     let done = command.output().expect("it runs");
     assert_eq!(done.status.code(), Some(0));
     let report: api::CompareReport = serde_json::from_slice(&done.stdout).expect("one document");

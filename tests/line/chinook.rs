@@ -98,13 +98,8 @@ objects:
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn all_of_chinook_arrives_as_its_own_script_loads_it() {
-    let Some(folder) = data() else {
-        eprintln!("skipped: Chinook's files are not beside this checkout (../shared/data/chinook)");
-        return;
-    };
-    let mut stage = Stage::new().await;
+/// Its own script: whole into the source, the tables alone into the target.
+pub(crate) async fn load(stage: &Stage, folder: &Path) {
     let script =
         std::fs::read_to_string(folder.join("Chinook_PostgreSql.sql")).expect("the script");
     let ours = |line: &&str| {
@@ -116,6 +111,16 @@ async fn all_of_chinook_arrives_as_its_own_script_loads_it() {
     stage.execute("source", &script).await;
     let schema = script.split("INSERT INTO").next().expect("a schema");
     stage.execute("target", schema).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_chinook_arrives_as_its_own_script_loads_it() {
+    let Some(folder) = data() else {
+        eprintln!("skipped: Chinook's files are not beside this checkout (../shared/data/chinook)");
+        return;
+    };
+    let mut stage = Stage::new().await;
+    load(&stage, &folder).await;
     // A copy, so that the original is opened by nobody for writing.
     let copy = stage.file("chinook.sqlite");
     std::fs::copy(folder.join("Chinook_Sqlite.sqlite"), &copy).expect("copied");

@@ -4,20 +4,15 @@ use std::time::Duration;
 
 use model::RunStatus;
 
+use crate::accounts;
 use crate::proxy::Proxy;
-use crate::salesforce::{held, into_org, org};
-use crate::stage::Stage;
+use crate::salesforce::{into_org, org};
+use crate::stage::{SOURCE, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chunks_that_come_again_while_their_job_is_filled_are_sent_once() {
     let mut stage = Stage::new().await;
-    stage
-        .execute(
-            "source",
-            "create table accounts (id bigint primary key, name text);
-             insert into accounts select n, 'Account ' || n from generate_series(1, 1000) n; analyze accounts",
-        )
-        .await;
+    accounts::fill(&stage, 1_000).await;
     let org = org(&mut stage, Duration::from_millis(50)).await;
     stage.set("STEVEDORE__CHUNKS__JOB_LINGER_MS", "8000");
     stage.start_all();
@@ -27,14 +22,7 @@ async fn chunks_that_come_again_while_their_job_is_filled_are_sent_once() {
     let behind = format!("{login}@{}", proxy.address());
     stage.set("STEVEDORE__BROKER__URL", &behind);
     stage.start("loader");
-    let objects = "  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c, \
-        fields: { Legacy_Key__c: \"'K' || id\", Name: name } }\n";
-    let run = stage
-        .run(&into_org(
-            "{ kind: postgres, url: \"${SOURCE_URL}\" }",
-            objects,
-        ))
-        .await;
+    let run = stage.run(&into_org(SOURCE, accounts::INSERT)).await;
     let in_hand = "select case when count(*) > 0 and count(*) = (select count(*) from leases where stage = 'loading') then 'all' else 'not all' end from chunks";
     stage
         .until("the loader holds all chunks", async || {
@@ -49,8 +37,6 @@ async fn chunks_that_come_again_while_their_job_is_filled_are_sent_once() {
     assert_eq!(stage.texts("control", again).await, [""; 0]);
     let jobs = "select state || ' ' || records from jobs";
     assert_eq!(stage.texts("control", jobs).await, ["finished 1000"]);
-    let mut expected: Vec<_> = (1..=1000).map(|n| format!("K{n}|Account {n}")).collect();
-    expected.sort();
-    assert_eq!(held(&org, "Account", &["Legacy_Key__c", "Name"]), expected);
+    accounts::assert_arrived(&stage, &org, 1_000).await;
     org.stop().await;
 }

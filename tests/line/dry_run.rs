@@ -8,9 +8,7 @@ use model::{Books, RunKind, RunStatus};
 use serde_json::Value;
 
 use crate::salesforce::{into_org, org};
-use crate::stage::{Stage, migration};
-
-const SOURCE: &str = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
+use crate::stage::{SOURCE, Stage, migration, request};
 
 const TABLES: &str = "
     create table companies (id bigint primary key, name text);
@@ -23,19 +21,12 @@ const TABLES: &str = "
 
 /// Starts a dry run of a file, as soon as the coordinator answers, and gives its end.
 pub(crate) async fn dry_run(stage: &Stage, file: &str, id: Option<&str>) -> RunView {
-    let client = stage.client();
-    stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
     let request = StartRun {
-        file: file.to_owned(),
-        file_name: "test.yaml".to_owned(),
         dry_run: true,
         id: id.map(str::to_owned),
-        ..StartRun::default()
+        ..request(file)
     };
+    let client = stage.ready().await;
     let started = client
         .start(&request)
         .await
@@ -54,7 +45,7 @@ pub(crate) fn books(view: &RunView) -> BTreeMap<&str, Books> {
 }
 
 /// The keys that were refused, with the code, sorted.
-async fn refused(stage: &Stage, run: &str) -> Vec<String> {
+pub(crate) async fn refused(stage: &Stage, run: &str) -> Vec<String> {
     let sql = format!(
         "select object || ' ' || record_key || ' ' || fate || ' ' || error_code from failed_records where run_id = '{run}'"
     );
@@ -136,10 +127,8 @@ async fn into_an_org_it_says_what_a_run_then_does() {
 
     // The key belongs to the dry run.
     let request = StartRun {
-        file: file.clone(),
-        file_name: "test.yaml".to_owned(),
         id: Some("nightly".to_owned()),
-        ..StartRun::default()
+        ..request(&file)
     };
     let refusal = stage
         .client()
@@ -228,16 +217,7 @@ async fn the_embedded_line_names_its_counts_for_what_they_are() {
     std::fs::write(stage.file("m.yaml"), migration(INTO_TABLES)).expect("written");
     let held = everything(&stage).await;
     let said = |args: &[&str]| {
-        let mut command = stage.command(args);
-        for name in [
-            "DATABASE__URL",
-            "BROKER__URL",
-            "BROKER__PREFIX",
-            "API__LISTEN",
-        ] {
-            command.env_remove(format!("STEVEDORE__{name}"));
-        }
-        let output = command.output().expect("it runs");
+        let output = stage.embedded(args).output().expect("it runs");
         (
             output.status.code(),
             String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -16,18 +16,7 @@ async fn a_killed_run_is_finished_under_its_key() {
     fill(&stage, 8_000).await;
     stage.set("STEVEDORE__CHUNKS__LEASE_SECONDS", "120");
     std::fs::write(stage.file("m.yaml"), migration(BOTH)).expect("written");
-    let command = || {
-        let mut command = stage.command(&["run", "m.yaml", "--id", "nightly", "--json"]);
-        for name in [
-            "DATABASE__URL",
-            "BROKER__URL",
-            "BROKER__PREFIX",
-            "API__LISTEN",
-        ] {
-            command.env_remove(format!("STEVEDORE__{name}"));
-        }
-        command
-    };
+    let command = || stage.embedded(&["run", "m.yaml", "--id", "nightly", "--json"]);
     for written in [1_000, 4_000] {
         let mut child = command()
             .stdout(Stdio::null())

@@ -6,7 +6,7 @@ use model::RunStatus;
 use rehearsal_org::{FieldSchema, RehearsalOrg, Schema, Settings};
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{self, Stage, migration_into_org};
 
 /// Companies have parents and a main person; people have a company and a boss; notes are about a company, a deal, or nothing.
 pub(crate) const SOURCE: &str = "
@@ -75,15 +75,7 @@ fn file(operation: &str) -> String {
 }
 
 pub(crate) fn file_of(objects: &str) -> String {
-    format!(
-        "migration: line-test
-connections:
-  source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
-  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", access_token: \"${{ORG_TOKEN}}\" }}
-source: source
-target: target
-objects:{objects}"
-    )
+    migration_into_org(stage::SOURCE, objects)
 }
 
 fn graph(org: &RehearsalOrg) -> Vec<String> {
@@ -170,10 +162,7 @@ pub(crate) async fn org_with(stage: &mut Stage, plain: &[&str]) -> RehearsalOrg 
         schema,
         ..Settings::default()
     };
-    let org = RehearsalOrg::start(settings).await.expect("an org");
-    stage.set("ORG_URL", &org.url());
-    stage.set("ORG_TOKEN", org.access_token());
-    org
+    stage.org(settings).await
 }
 
 async fn org(stage: &mut Stage) -> RehearsalOrg {

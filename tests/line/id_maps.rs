@@ -235,15 +235,7 @@ async fn the_embedded_line_keeps_ids_as_well() {
     numbered(&stage).await;
     let file = migration(&INTO_NUMBERED.replace("OPERATION", "upsert"));
     std::fs::write(stage.file("m.yaml"), file).expect("written");
-    let mut command = stage.command(&["run", "m.yaml", "--json"]);
-    for name in [
-        "DATABASE__URL",
-        "BROKER__URL",
-        "BROKER__PREFIX",
-        "API__LISTEN",
-    ] {
-        command.env_remove(format!("STEVEDORE__{name}"));
-    }
+    let mut command = stage.embedded(&["run", "m.yaml", "--json"]);
     command.stderr(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output());
     let output = output.await.expect("joined").expect("it runs");

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::stage::Stage;
+use crate::accounts;
+use crate::stage::{SOURCE, Stage, migration_into_org};
 
 const ACCOUNTS: usize = 2_000;
 /// So few that no job is worth it: three calls.
@@ -166,17 +167,9 @@ async fn few_survive(marker: &'static str, cut: Cut, how: &str, there: usize) {
     org.stop().await;
 }
 
-async fn prepared(accounts: usize) -> (Stage, RehearsalOrg, Middleman) {
+async fn prepared(count: usize) -> (Stage, RehearsalOrg, Middleman) {
     let mut stage = Stage::new().await;
-    stage
-        .execute(
-            "source",
-            &format!(
-                "create table accounts (id bigint primary key, name text);
-                 insert into accounts select n, 'Account ' || n from generate_series(1, {accounts}) n; analyze accounts"
-            ),
-        )
-        .await;
+    accounts::fill(&stage, count).await;
     let org = RehearsalOrg::start(Settings::default())
         .await
         .expect("an org");
@@ -190,41 +183,16 @@ const INSERT: &str = "operation: insert, external_id: Legacy_Key__c, fields: { L
 const UPSERT: &str = "operation: upsert, external_id: External_Id__c, fields: { External_Id__c: \"'K' || id\", Legacy_Key__c: \"'K' || id\", Name: name }";
 
 fn file(from: &str, how: &str) -> String {
-    format!(
-        "migration: line-test
-connections:
-  source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
-  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", access_token: \"${{ORG_TOKEN}}\" }}
-source: source
-target: target
-objects:
-  - {{ name: accounts, from: {{ {from} }}, key: id, to: Account, {how} }}
-"
-    )
+    let object =
+        format!("  - {{ name: accounts, from: {{ {from} }}, key: id, to: Account, {how} }}\n");
+    migration_into_org(SOURCE, &object)
 }
 
 /// The run completes, and the org holds each record once.
-async fn finishes(stage: &Stage, org: &RehearsalOrg, run: &str, accounts: usize) -> RunView {
+async fn finishes(stage: &Stage, org: &RehearsalOrg, run: &str, count: usize) -> RunView {
     let view = stage.until_status(run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
-    let failed = stage
-        .texts(
-            "control",
-            "select record_key || ' ' || error_code from failed_records",
-        )
-        .await;
-    assert_eq!(failed, [""; 0], "what is sent twice is refused by the org");
-    let mut held: Vec<_> = org
-        .records("Account")
-        .iter()
-        .map(|account| format!("{} {}", account["Legacy_Key__c"], account["Name"]))
-        .collect();
-    held.sort();
-    let mut expected: Vec<_> = (1..=accounts)
-        .map(|n| format!("\"K{n}\" \"Account {n}\""))
-        .collect();
-    expected.sort();
-    assert_eq!(held, expected);
+    accounts::assert_arrived(stage, org, count).await;
     view
 }
 

@@ -2,6 +2,7 @@
 //! the source holds, row by row.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
 mod automation;
 mod bad_chunks;
 mod bad_input;
@@ -9,6 +10,7 @@ mod before_a_run;
 mod changes;
 mod chinook;
 mod chinook_org;
+mod chunk_by;
 mod crashes;
 mod cut_off;
 mod dry_run;
@@ -25,9 +27,11 @@ mod placeholders;
 #[allow(dead_code, reason = "the queue's own tests use all of it")]
 mod proxy;
 mod rehearsal;
+mod required_fields;
 mod retrying;
 mod salesforce;
 mod sample;
+mod second_passes;
 #[allow(
     dead_code,
     reason = "the bench and the restart of the broker use it too"

@@ -117,8 +117,25 @@ async fn expected_companies(stage: &Stage, policy: &str) -> Vec<String> {
     sorted(stage, "source", &sql).await
 }
 
-/// What is told of the run fits what was done in it.
-async fn assert_told(stage: &Stage, view: &RunView, policy: &str) {
+/// People and companies that are to be there.
+async fn expected(stage: &Stage, policy: &str) -> (Vec<String>, Vec<String>) {
+    (
+        expected_people(stage, policy).await,
+        expected_companies(stage, policy).await,
+    )
+}
+
+/// A run does what a dry run foretells, and what is told of it fits. `lookup` is what the target calls a person's company.
+async fn moved(stage: &Stage, file: &str, policy: &str, lookup: &str) -> String {
+    let foretold = dry_run(stage, file, None).await;
+    let run = stage.run(file).await;
+    let view = stage.until_status(&run, RunStatus::Completed).await;
+    assert_eq!(books(&foretold), books(&view));
+    assert_told(stage, &view, policy, lookup).await;
+    run
+}
+
+async fn assert_told(stage: &Stage, view: &RunView, policy: &str, lookup: &str) {
     assert!(view.balanced, "{view:?}");
     assert!(
         view.reconciliation.iter().all(|check| check.passed),
@@ -143,20 +160,8 @@ async fn assert_told(stage: &Stage, view: &RunView, policy: &str) {
         "select object || ' ' || record_key || ' ' || field || ' ' || code || ' ' || was from changed_records",
     )
     .await;
-    let field = if stage
-        .texts(
-            "control",
-            "select to_object from objects where name = 'people'",
-        )
-        .await[0]
-        == "Contact"
-    {
-        "Account"
-    } else {
-        "company"
-    };
     let sql = format!(
-        "select 'people ' || p.id || ' {field} missing_parent C' || p.company from people p where {MISSING}"
+        "select 'people ' || p.id || ' {lookup} missing_parent C' || p.company from people p where {MISSING}"
     );
     let expected = match policy {
         "null" => sorted(stage, "source", &sql).await,
@@ -212,31 +217,19 @@ async fn into_an_org(operation: &str, policy: &str) {
     stage.start("loader-2");
     let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
     let file = into_org(source, &filled(INTO_ORG, operation, policy));
-    let foretold = dry_run(&stage, &file, None).await;
-    let run = stage.run(&file).await;
-    let view = stage.until_status(&run, RunStatus::Completed).await;
-    assert_eq!(books(&foretold), books(&view));
-    assert_eq!(people_held(&org), expected_people(&stage, policy).await);
-    assert_eq!(
-        held(&org, "Account", &["External_Id__c", "Name"]),
-        expected_companies(&stage, policy).await
-    );
-    assert_told(&stage, &view, policy).await;
+    let run = moved(&stage, &file, policy, "Account").await;
+    let found = || {
+        let companies = held(&org, "Account", &["External_Id__c", "Name"]);
+        (people_held(&org), companies)
+    };
+    assert_eq!(found(), expected(&stage, policy).await);
     if policy == "placeholder" {
         the_real_ones_come(&stage, &run).await;
-        assert_eq!(people_held(&org), expected_people(&stage, policy).await);
-        assert_eq!(
-            held(&org, "Account", &["External_Id__c", "Name"]),
-            expected_companies(&stage, policy).await
-        );
+        assert_eq!(found(), expected(&stage, policy).await);
         let stamped = held(&org, "Account", &["Migration_Id__c", "Industry"]);
-        assert_eq!(
-            stamped
-                .iter()
-                .filter(|held| **held == format!("{run}|Retail"))
-                .count(),
-            59
-        );
+        let placeholder = format!("{run}|Retail");
+        let placeholders = stamped.iter().filter(|held| **held == placeholder);
+        assert_eq!(placeholders.count(), 59);
         assert!(
             stamped.iter().all(|held| held.starts_with(&run)),
             "{stamped:?}"
@@ -285,28 +278,18 @@ async fn the_real_ones_come(stage: &Stage, run: &str) {
         .collect();
     replaced.sort_unstable();
     assert_eq!(replaced, (1..=30).map(|n| n * 10).collect::<Vec<_>>());
-    let server = format!("http://{}", stage.address);
-    let output = stage
-        .command(&["failures", run, "--placeholders", "--server", &server])
-        .output()
-        .expect("it runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("C310"), "{text}");
+    let said = |more: &[&str]| {
+        let server = format!("http://{}", stage.address);
+        let verb = ["failures", run, "--placeholders", "--server", &server];
+        let output = stage.command(&[&verb, more].concat()).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = said(&[]);
+    assert!(text.contains("C310"), "{text}");
     let file = stage.file("placeholders.csv");
-    let path = file.to_str().expect("a path");
-    let output = stage
-        .command(&[
-            "failures",
-            run,
-            "--placeholders",
-            "--csv",
-            path,
-            "--server",
-            &server,
-        ])
-        .output()
-        .expect("it runs");
-    assert!(output.status.success(), "{output:?}");
+    said(&["--csv", file.to_str().expect("a path")]);
     let written = std::fs::read_to_string(&file).expect("a file");
     assert_eq!(written.lines().count(), 60);
 }
@@ -345,31 +328,19 @@ async fn into_tables(operation: &str, policy: &str, references: &str) {
     stage.start_all();
     stage.start("loader-2");
     let file = migration(&filled(INTO_TABLES, operation, policy));
-    let foretold = dry_run(&stage, &file, None).await;
-    let run = stage.run(&file).await;
-    let view = stage.until_status(&run, RunStatus::Completed).await;
-    assert_eq!(books(&foretold), books(&view));
-    let people = "select id || '|' || name || '|' || coalesce(company, '') from people";
-    let companies = "select key || '|' || name from companies";
-    assert_eq!(
-        sorted(&stage, "target", people).await,
-        expected_people(&stage, policy).await
-    );
-    assert_eq!(
-        sorted(&stage, "target", companies).await,
-        expected_companies(&stage, policy).await
-    );
-    assert_told(&stage, &view, policy).await;
+    let run = moved(&stage, &file, policy, "company").await;
+    let found = async || {
+        let people = "select id || '|' || name || '|' || coalesce(company, '') from people";
+        let companies = "select key || '|' || name from companies";
+        (
+            sorted(&stage, "target", people).await,
+            sorted(&stage, "target", companies).await,
+        )
+    };
+    assert_eq!(found().await, expected(&stage, policy).await);
     if policy == "placeholder" {
         the_real_ones_come(&stage, &run).await;
-        assert_eq!(
-            sorted(&stage, "target", people).await,
-            expected_people(&stage, policy).await
-        );
-        assert_eq!(
-            sorted(&stage, "target", companies).await,
-            expected_companies(&stage, policy).await
-        );
+        assert_eq!(found().await, expected(&stage, policy).await);
         let given = "select key from companies where kind = 7";
         assert_eq!(stage.texts("target", given).await.len(), 59);
     }

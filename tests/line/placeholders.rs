@@ -6,7 +6,7 @@ use model::RunStatus;
 
 use crate::missing_parents::{INTO_ORG, INTO_TABLES, SOURCE, TABLES, filled, people_held, sorted};
 use crate::salesforce::{held, into_org, org};
-use crate::stage::{Stage, migration};
+use crate::stage::{Stage, migration, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_done_about_missing_parents_is_refused() {
@@ -16,12 +16,7 @@ async fn what_can_not_be_done_about_missing_parents_is_refused() {
         .execute("target", &TABLES.replace("REFERENCES", "not null"))
         .await;
     stage.start("coordinator");
-    let client = stage.client();
-    stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
+    let client = stage.ready().await;
     let placeholders = filled(INTO_TABLES, "insert", "placeholder");
     let cases = [
         (filled(INTO_TABLES, "insert", "null"), "required_parent"),
@@ -43,11 +38,7 @@ async fn what_can_not_be_done_about_missing_parents_is_refused() {
         ),
     ];
     for (objects, code) in cases {
-        let request = api::StartRun {
-            file: migration(&objects),
-            file_name: "test.yaml".to_owned(),
-            ..api::StartRun::default()
-        };
+        let request = request(&migration(&objects));
         let failure = client.check(&request).await.expect_err(code);
         assert_eq!(failure.code, code, "{failure}");
         assert!(
@@ -55,11 +46,7 @@ async fn what_can_not_be_done_about_missing_parents_is_refused() {
             "{failure}"
         );
     }
-    let request = api::StartRun {
-        file: migration(&placeholders),
-        file_name: "test.yaml".to_owned(),
-        ..api::StartRun::default()
-    };
+    let request = request(&migration(&placeholders));
     client.check(&request).await.expect("in order");
 }
 

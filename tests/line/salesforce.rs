@@ -7,34 +7,20 @@ use model::RunStatus;
 use rehearsal_org::{Pace, RehearsalOrg, Settings};
 use serde_json::Value;
 
-use crate::chinook;
-use crate::stage::Stage;
+use crate::stage::{SOURCE, Stage, migration_into_org};
+use crate::{accounts, chinook};
 
-/// The file's objects between SQLite or PostgreSQL and the org.
+/// The file's objects between SQLite or PostgreSQL and the org, stamped.
 pub(crate) fn into_org(source: &str, objects: &str) -> String {
-    format!(
-        "migration: line-test
-connections:
-  source: {source}
-  target: {{ kind: salesforce, instance_url: \"${{ORG_URL}}\", access_token: \"${{ORG_TOKEN}}\" }}
-source: source
-target: target
-stamp: {{ Migration_Id__c: run_id }}
-objects:
-{objects}"
-    )
+    migration_into_org(source, objects) + "stamp: { Migration_Id__c: run_id }\n"
 }
 
 pub(crate) async fn org(stage: &mut Stage, pace: Duration) -> RehearsalOrg {
     let settings = Settings {
-        port: 0,
         pace: Pace::of(pace),
         ..Settings::default()
     };
-    let org = RehearsalOrg::start(settings).await.expect("an org");
-    stage.set("ORG_URL", &org.url());
-    stage.set("ORG_TOKEN", org.access_token());
-    org
+    stage.org(settings).await
 }
 
 /// Key and values of every record of an object, as the org holds it: sorted, repetitions kept.
@@ -111,10 +97,6 @@ async fn people(sqlite: &Path) -> Vec<String> {
     people
 }
 
-/// Accounts by insert, with a field that carries our key.
-const ACCOUNTS: &str = "  - { name: accounts, from: { table: accounts }, to: Account, operation: insert, external_id: Legacy_Key__c, \
-    fields: { Legacy_Key__c: \"'K' || id\", Name: name } }\n";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_an_org_takes_for_null_is_rejected_alone() {
     let mut stage = Stage::new().await;
@@ -127,8 +109,7 @@ async fn a_text_that_an_org_takes_for_null_is_rejected_alone() {
         .await;
     let org = org(&mut stage, Duration::from_millis(50)).await;
     stage.start_all();
-    let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
-    let run = stage.run(&into_org(source, ACCOUNTS)).await;
+    let run = stage.run(&into_org(SOURCE, accounts::INSERT)).await;
     let view = stage.until_status(&run, RunStatus::Completed).await;
     assert!(view.balanced && view.over_limit, "{view:?}");
     let sql = "select record_key || ' ' || fate || ' ' || error_code || ' ' || error_fields from failed_records";
@@ -144,17 +125,10 @@ async fn a_text_that_an_org_takes_for_null_is_rejected_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_followed_to_its_end_by_another_loader() {
     let mut stage = Stage::new().await;
-    stage
-        .execute(
-            "source",
-            "create table accounts (id bigint primary key, name text);
-             insert into accounts select n, 'Account ' || n from generate_series(1, 6000) n; analyze accounts",
-        )
-        .await;
+    accounts::fill(&stage, 6_000).await;
     let org = org(&mut stage, Duration::from_secs(2)).await;
     stage.start_all();
-    let source = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
-    let run = stage.run(&into_org(source, ACCOUNTS)).await;
+    let run = stage.run(&into_org(SOURCE, accounts::INSERT)).await;
     let uploaded = async || {
         let jobs = stage
             .texts(
@@ -170,8 +144,6 @@ async fn a_job_is_followed_to_its_end_by_another_loader() {
     let view = stage.until_status(&run, RunStatus::Completed).await;
     assert!(view.balanced, "{view:?}");
     assert_eq!(view.objects[0].books.created, 6_000, "{view:?}");
-    let mut expected: Vec<_> = (1..=6_000).map(|n| format!("K{n}|Account {n}")).collect();
-    expected.sort();
-    assert_eq!(held(&org, "Account", &["Legacy_Key__c", "Name"]), expected);
+    accounts::assert_arrived(&stage, &org, 6_000).await;
     org.stop().await;
 }

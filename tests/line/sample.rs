@@ -1,13 +1,13 @@
 //! Samples and chosen keys: some records with all their parents, always the same ones, and after a sample the rest, each record once.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::{RunView, StartRun};
-use model::{Books, Failure, RunStatus};
+use model::{Failure, RunStatus};
 
+use crate::dry_run::books;
 use crate::salesforce::{held, into_org, org};
-use crate::stage::{Stage, migration};
+use crate::stage::{SOURCE, Stage, migration, request};
 
 /// Everybody but the first twenty has a boss among them or one before; nobody's company is missing, but for person 7's.
 const TABLES: &str = "
@@ -34,21 +34,14 @@ const OBJECTS: &str = "  - { name: companies, from: { table: companies }, to: co
     fields: { id: id, name: name, company: { lookup: companies, by: company }, boss: { lookup: people, by: boss } }
 ";
 
-fn request(file: &str) -> StartRun {
-    StartRun {
-        file: file.to_owned(),
-        file_name: "test.yaml".to_owned(),
-        ..StartRun::default()
-    }
-}
-
-async fn ready(stage: &Stage) {
-    let client = stage.client();
+/// The line with these tables at both ends.
+async fn prepared() -> Stage {
+    let mut stage = Stage::new().await;
+    stage.execute("source", TABLES).await;
+    stage.execute("target", TARGET).await;
+    stage.start_all();
+    stage.ready().await;
     stage
-        .until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
 }
 
 async fn completed(stage: &Stage, request: &StartRun) -> RunView {
@@ -63,13 +56,6 @@ async fn refused(stage: &Stage, request: &StartRun) -> Failure {
     stage.client().start(request).await.expect_err("refused")
 }
 
-fn books(view: &RunView) -> BTreeMap<&str, Books> {
-    let books = view.objects.iter();
-    books
-        .map(|object| (object.name.as_str(), object.books))
-        .collect()
-}
-
 async fn count(stage: &Stage, sql: &str) -> u64 {
     let text = stage
         .texts("target", &format!("select ({sql})::text"))
@@ -79,11 +65,7 @@ async fn count(stage: &Stage, sql: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sample_brings_its_parents_and_the_rest_follows_each_record_once() {
-    let mut stage = Stage::new().await;
-    stage.execute("source", TABLES).await;
-    stage.execute("target", TARGET).await;
-    stage.start_all();
-    ready(&stage).await;
+    let stage = prepared().await;
     let file = migration(OBJECTS);
     let sample = StartRun {
         sample: Some("2%".to_owned()),
@@ -143,11 +125,7 @@ async fn a_sample_brings_its_parents_and_the_rest_follows_each_record_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chosen_records_come_with_their_parents_and_what_can_not_be_is_refused() {
-    let mut stage = Stage::new().await;
-    stage.execute("source", TABLES).await;
-    stage.execute("target", TARGET).await;
-    stage.start_all();
-    ready(&stage).await;
+    let stage = prepared().await;
     let file = migration(OBJECTS);
     let keys = |keys: &[&str]| StartRun {
         keys: vec![(
@@ -244,8 +222,6 @@ async fn chosen_records_come_with_their_parents_and_what_can_not_be_is_refused()
     );
 }
 
-const SOURCE: &str = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
-
 /// Keys that differ only in case are one key to an org, so a pass over all keys comes first.
 const CRM: &str = "
   - name: companies
@@ -272,7 +248,7 @@ async fn into_an_org_the_rest_follows_on_the_sample() {
     let org = org(&mut stage, Duration::from_millis(20)).await;
     stage.execute("source", TABLES).await;
     stage.start_all();
-    ready(&stage).await;
+    stage.ready().await;
     let file = into_org(SOURCE, CRM);
     let sample = StartRun {
         sample: Some("40".to_owned()),

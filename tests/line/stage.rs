@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use api::{Client, Halt, RunView, StartRun};
 use model::{RunStatus, Secret};
+use rehearsal_org::{RehearsalOrg, Settings};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 pub(crate) const ROLES: [&str; 6] = [
@@ -102,6 +103,28 @@ impl Stage {
         command
     }
 
+    /// A command by the embedded line of the stage's folder.
+    pub(crate) fn embedded(&self, args: &[&str]) -> Command {
+        let mut command = self.command(args);
+        for name in [
+            "DATABASE__URL",
+            "BROKER__URL",
+            "BROKER__PREFIX",
+            "API__LISTEN",
+        ] {
+            command.env_remove(format!("STEVEDORE__{name}"));
+        }
+        command
+    }
+
+    /// Starts an org, for files that lead into the stage's.
+    pub(crate) async fn org(&mut self, settings: Settings) -> RehearsalOrg {
+        let org = RehearsalOrg::start(settings).await.expect("an org");
+        self.set("ORG_URL", &org.url());
+        self.set("ORG_TOKEN", org.access_token());
+        org
+    }
+
     /// Has the coordinators that are started from now on listen elsewhere, and asks there.
     pub(crate) fn move_api(&mut self) {
         self.address = format!("127.0.0.1:{}", free_port());
@@ -176,6 +199,16 @@ impl Stage {
         .expect("a client")
     }
 
+    /// A client, as soon as the coordinator answers.
+    pub(crate) async fn ready(&self) -> Client {
+        let client = self.client();
+        self.until("the coordinator answers", async || {
+            client.health().await.is_ok()
+        })
+        .await;
+        client
+    }
+
     /// Starts a run, as soon as the coordinator answers.
     pub(crate) async fn run(&self, file: &str) -> String {
         self.run_only(file, &[]).await
@@ -183,16 +216,10 @@ impl Stage {
 
     /// Starts a run of these objects; of all where none is named.
     pub(crate) async fn run_only(&self, file: &str, only: &[&str]) -> String {
-        let client = self.client();
-        self.until("the coordinator answers", async || {
-            client.health().await.is_ok()
-        })
-        .await;
+        let client = self.ready().await;
         let request = StartRun {
-            file: file.to_owned(),
-            file_name: "test.yaml".to_owned(),
             only: only.iter().map(|name| (*name).to_owned()).collect(),
-            ..StartRun::default()
+            ..request(file)
         };
         let started = client
             .start(&request)
@@ -268,6 +295,26 @@ impl Stage {
             .fetch_all(&mut connection)
             .await
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// What became of every record of a run, as its ledger has it: object, key and fate, sorted.
+    pub(crate) async fn fates(&self, run: &str) -> Vec<String> {
+        let mut connection = self.connect("control").await;
+        let sql = "select object, blob from ledger where run_id = $1";
+        let chunks: Vec<(String, Vec<u8>)> = sqlx::query_as(sql)
+            .bind(run)
+            .fetch_all(&mut connection)
+            .await
+            .expect("the ledger");
+        let mut fates = Vec::new();
+        for (object, blob) in chunks {
+            let batch = record::decode_batch(&blob).expect("a batch");
+            let ledger = record::Ledger::from_batch(&batch).expect("a ledger");
+            let rows = ledger.rows.iter();
+            fates.extend(rows.map(|row| format!("{object} {} {}", row.key, row.fate.as_str())));
+        }
+        fates.sort();
+        fates
     }
 
     /// Every row of a table, whole, as a multiset: sorted, repetitions kept.
@@ -375,13 +422,37 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
+/// What asks for a run of a whole file.
+pub(crate) fn request(file: &str) -> StartRun {
+    StartRun {
+        file: file.to_owned(),
+        file_name: "test.yaml".to_owned(),
+        ..StartRun::default()
+    }
+}
+
+/// The stage's source, in a migration file.
+pub(crate) const SOURCE: &str = "{ kind: postgres, url: \"${SOURCE_URL}\" }";
+
 /// A migration file between the stage's databases.
 pub(crate) fn migration(objects: &str) -> String {
+    let target = "{ kind: postgres, url: \"${TARGET_URL}\" }";
+    migration_between(SOURCE, target, objects)
+}
+
+/// A migration file from a source into the stage's org.
+pub(crate) fn migration_into_org(source: &str, objects: &str) -> String {
+    let target =
+        "{ kind: salesforce, instance_url: \"${ORG_URL}\", access_token: \"${ORG_TOKEN}\" }";
+    migration_between(source, target, objects)
+}
+
+fn migration_between(source: &str, target: &str, objects: &str) -> String {
     format!(
         "migration: line-test
 connections:
-  source: {{ kind: postgres, url: \"${{SOURCE_URL}}\" }}
-  target: {{ kind: postgres, url: \"${{TARGET_URL}}\" }}
+  source: {source}
+  target: {target}
 source: source
 target: target
 objects:

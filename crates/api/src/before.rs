@@ -43,6 +43,9 @@ pub struct PlannedObject {
     pub operation: String,
     /// The target's fields by which a record is found, or that carry its key.
     pub key: Vec<String>,
+    /// The source's columns along which it is cut into chunks, before its key. Empty where that is all.
+    #[serde(default)]
+    pub chunk_by: Vec<String>,
     /// Source records.
     pub records: u64,
     pub records_are: Known,

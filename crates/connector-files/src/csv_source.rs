@@ -174,6 +174,8 @@ impl CsvSource {
             object: object.clone(),
             schema: Arc::new(schema),
             key,
+            // The migration file itself refuses it for files.
+            chunk_by: Vec::new(),
             key_is_unique: false,
             estimated_records: self.estimate(&files, &starts)?,
             details: json!(Details { files, starts }),

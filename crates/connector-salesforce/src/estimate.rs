@@ -3,8 +3,6 @@
 use connector::{Calls, LoadPlan, Pace};
 use model::migration::Operation;
 
-use crate::collections::AT_ONCE;
-
 /// The longest pause between two looks at a job.
 const SECONDS_BETWEEN_LOOKS: f64 = 60.0;
 /// Looks at a job that is done at once.
@@ -31,22 +29,6 @@ pub(crate) fn calls(jobs: u64, seconds_each: f64) -> Calls {
     Calls(
         each.into_iter()
             .map(|(kind, calls)| (kind.to_owned(), calls * jobs))
-            .collect(),
-    )
-}
-
-/// Records are looked for before they are written, but for updates, and written.
-pub(crate) fn by_collections(plan: &LoadPlan, records: u64) -> Calls {
-    let calls = records.div_ceil(AT_ONCE as u64);
-    let looks = match plan.operation {
-        Operation::Update => 0,
-        _ => calls,
-    };
-    let each = [("look-ups", looks), ("collections", calls)];
-    Calls(
-        each.into_iter()
-            .filter(|(_, calls)| *calls > 0)
-            .map(|(kind, calls)| (kind.to_owned(), calls))
             .collect(),
     )
 }
@@ -85,15 +67,6 @@ mod tests {
         assert_eq!(short.total(), 2 * (3 + 6 + 3));
         assert_eq!(calls(1, 300.0).0["polls"], 10);
         assert_eq!(calls(0, 300.0).total(), 0);
-    }
-
-    #[test]
-    fn small_sets_take_two_calls_for_each_two_hundred() {
-        let plan = |operation| crate::testing::plan(operation, "External_Id__c", &[]);
-        let upsert = plan(Operation::Upsert);
-        assert_eq!(by_collections(&upsert, 150).total(), 2);
-        assert_eq!(by_collections(&upsert, 801).0["collections"], 5);
-        assert_eq!(by_collections(&plan(Operation::Update), 150).total(), 1);
     }
 
     #[test]

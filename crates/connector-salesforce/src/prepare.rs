@@ -9,13 +9,13 @@ use model::migration::Operation;
 
 use crate::columns::{Column, Fills, columns, listed};
 use crate::describe::{BASE64, Described, ID};
-use crate::target::SalesforceTarget;
+use crate::descriptions::Descriptions;
 
 /// The org reads no longer header (Bulk API 2.0 guide, "Limits").
 const LONGEST_HEADER: usize = 32_000;
 
-pub(crate) async fn prepare(target: &SalesforceTarget, plan: &LoadPlan) -> Result<(), Failure> {
-    let now = target.described(&plan.to).await?;
+pub(crate) async fn prepare(descriptions: &Descriptions, plan: &LoadPlan) -> Result<(), Failure> {
+    let now = descriptions.of(&plan.to).await?;
     let mut present = plan.clone();
     present.target = now.object.clone();
     let columns = columns(&present)?;
@@ -32,7 +32,7 @@ pub(crate) async fn prepare(target: &SalesforceTarget, plan: &LoadPlan) -> Resul
         };
         let parent = parent_of(relation, *of_type)
             .map_err(|failure| failure.object(&plan.object).field(column.written()))?;
-        let parent = target.described(parent).await?;
+        let parent = descriptions.of(parent).await?;
         check_finder(&parent, key)
             .map_err(|failure| failure.object(&plan.object).field(column.written()))?;
     }

@@ -1,8 +1,6 @@
 //! The org as a target: descriptions, counts, and the door to its jobs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
@@ -15,12 +13,10 @@ use model::{Failure, Finding};
 use serde::Deserialize;
 
 use crate::client::{Call, Client};
-use crate::describe::{Described, describe, global};
+use crate::describe::global;
+use crate::descriptions::Descriptions;
 use crate::jobs::SalesforceJobs;
-use crate::{estimate, held, inspect, metadata, prepare, soql};
-
-/// How long a description serves for checks: several services prepare the same plans at once.
-const FRESH: Duration = Duration::from_secs(60);
+use crate::{estimate, held, inspect, lacking, metadata, prepare, soql};
 
 /// Opens an org as a target. `name` is the connection's, for messages.
 ///
@@ -32,15 +28,15 @@ pub async fn salesforce_target(
     let client = Arc::new(Client::new(name, settings)?);
     Ok(Arc::new(SalesforceTarget {
         jobs: SalesforceJobs::new(Arc::clone(&client), settings.collections),
+        descriptions: Descriptions::new(Arc::clone(&client)),
         client,
-        descriptions: Mutex::default(),
     }))
 }
 
 pub(crate) struct SalesforceTarget {
     client: Arc<Client>,
     jobs: SalesforceJobs,
-    descriptions: Mutex<HashMap<String, (Instant, Arc<Described>)>>,
+    descriptions: Descriptions,
 }
 
 impl SalesforceTarget {
@@ -48,28 +44,8 @@ impl SalesforceTarget {
         &self.client
     }
 
-    /// An object as the org described it within the last minute.
-    pub(crate) async fn described(&self, to: &str) -> Result<Arc<Described>, Failure> {
-        let known = self.descriptions().get(to).cloned();
-        match known {
-            Some((read, described)) if read.elapsed() < FRESH => Ok(described),
-            _ => self.read(to).await,
-        }
-    }
-
-    async fn read(&self, to: &str) -> Result<Arc<Described>, Failure> {
-        let described = describe(&self.client, to).await?;
-        self.descriptions()
-            .insert(to.to_owned(), (Instant::now(), Arc::clone(&described)));
-        Ok(described)
-    }
-
-    fn descriptions(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Arc<Described>)>> {
-        self.descriptions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn descriptions(&self) -> &Descriptions {
+        &self.descriptions
     }
 }
 
@@ -93,17 +69,26 @@ struct Organization {
 #[async_trait]
 impl Target for SalesforceTarget {
     async fn describe(&self, to: &str) -> Result<TargetObject, Failure> {
-        let described = self.read(to).await?;
+        let described = self.descriptions.read(to).await?;
         Ok(described.object.clone())
     }
 
     async fn check(&self, plan: &LoadPlan) -> Result<(), Failure> {
-        prepare::prepare(self, plan).await
+        prepare::prepare(&self.descriptions, plan).await
     }
 
     async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure> {
-        let described = self.described(to).await?;
+        let described = self.descriptions.of(to).await?;
         held::held(&self.client, &described, keys).await
+    }
+
+    fn lacking(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+        new: &[bool],
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        lacking::lacking(plan, records, new)
     }
 
     fn writing(&self) -> Writing<'_> {
@@ -143,7 +128,7 @@ impl Target for SalesforceTarget {
     }
 
     async fn inspect(&self, intents: &[Intent]) -> Vec<Finding> {
-        inspect::inspect(self, intents).await
+        inspect::inspect(&self.client, &self.descriptions, intents).await
     }
 
     fn automation(&self) -> Option<&dyn Automation> {

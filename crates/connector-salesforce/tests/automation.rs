@@ -6,9 +6,9 @@ mod support;
 
 use connector::{Acting, Intent, Switch, same_state};
 use model::migration::{AutomationKind, Operation};
-use rehearsal_org::{RehearsalOrg, Schema, Settings};
+use rehearsal_org::Schema;
 use serde_json::json;
-use support::{Bed, by_token};
+use support::{Bed, bed_of};
 
 async fn bed() -> Bed {
     let mut schema = Schema::standard();
@@ -25,13 +25,7 @@ async fn bed() -> Bed {
         "duplicate_rules": [{"object": "Contact", "name": "Same_contact"}],
     }))
     .unwrap();
-    let settings = Settings {
-        schema,
-        ..Settings::default()
-    };
-    let org = RehearsalOrg::start(settings).await.unwrap();
-    let target = by_token(&org).await;
-    Bed { org, target }
+    bed_of(schema).await
 }
 
 async fn acting(bed: &Bed) -> Vec<Acting> {

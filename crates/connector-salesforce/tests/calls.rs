@@ -18,29 +18,6 @@ async fn ask(target: &dyn Target) -> Result<u64, Failure> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_ended_is_renewed_and_the_call_repeated() {
-    let mut bed = bed().await;
-    bed.target = by_app(&bed.org).await;
-    let plan = bed.accounts(Operation::Upsert).await;
-    let jobs = bed.jobs();
-    let part = jobs.encode(&plan, &accounts(5)).unwrap();
-    // It ends before every step, the upload included.
-    bed.org.expire_sessions();
-    let job = jobs.create(&plan).await.unwrap();
-    bed.org.expire_sessions();
-    jobs.upload(&plan, &job, JobBody::of(&[part]).unwrap())
-        .await
-        .unwrap();
-    bed.org.expire_sessions();
-    jobs.close(&job).await.unwrap();
-    bed.org.expire_sessions();
-    ended(jobs, &job).await;
-    bed.org.expire_sessions();
-    let told = results(jobs, &plan, &job, 5).await.unwrap();
-    assert_eq!(count(&told, created), 5);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn many_calls_that_find_the_session_ended_log_in_together() {
     let bed = bed().await;
     let target = by_app(&bed.org).await;

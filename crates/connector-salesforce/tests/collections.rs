@@ -12,7 +12,7 @@ use connector::{Gate, JobBody, LoadPlan, OpenGate, Sent, SmallSets, Verdict};
 use model::migration::Operation;
 use model::{Failure, FailureKind};
 use rehearsal_org::CallFault;
-use support::{Bed, accounts, batch, bed, count, created, updated};
+use support::{Bed, accounts, assert_held, batch, bed, count, created, duplicate, text, updated};
 
 fn small(bed: &Bed) -> &dyn SmallSets {
     bed.jobs().small_sets().expect("an org has collections")
@@ -35,10 +35,6 @@ async fn write(bed: &Bed, plan: &LoadPlan, records: &RecordBatch) -> BTreeMap<St
     all
 }
 
-fn text(n: impl std::fmt::Display) -> Option<String> {
-    Some(n.to_string())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upsert_creates_and_then_updates_with_few_calls() {
     let bed = bed().await;
@@ -55,15 +51,7 @@ async fn an_upsert_creates_and_then_updates_with_few_calls() {
         (count(&second, updated), count(&second, created)),
         (450, 50)
     );
-    for record in bed.org.records("Account") {
-        let key = record["External_Id__c"].as_str().unwrap();
-        let n = key.trim_start_matches('A');
-        assert_eq!(record["Name"], format!("Name \"{n}\",\nLtd"));
-        let (Verdict::Created { id } | Verdict::Updated { id }) = &second[key].verdict else {
-            panic!("{:?}", second[key]);
-        };
-        assert_eq!(record["Id"], id.as_str());
-    }
+    assert_held(&bed.org, &second);
     let small = small(&bed);
     let there = small.there(&plan, &["A0", "a7", "A9999"]).await.unwrap();
     let a7 = &second["A7"].verdict;
@@ -77,19 +65,8 @@ async fn every_verdict_is_the_one_that_a_job_would_have() {
     let bed = bed().await;
     let parents = bed.accounts(Operation::Upsert).await;
     bed.load(&parents, &accounts(2)).await;
-    let fields = [
-        "Contact_External_Id__c",
-        "LastName",
-        "Account.External_Id__c",
-    ];
-    let plan = bed
-        .plan(
-            "Contact",
-            Operation::Insert,
-            "Contact_External_Id__c",
-            &fields,
-        )
-        .await;
+    let fields = ["LastName", "Account.External_Id__c"];
+    let plan = bed.contacts(Operation::Insert, &fields).await;
     let contacts = |prefix: &str| {
         let column = |of: &dyn Fn(usize) -> Option<String>| (0..60).map(of).collect();
         batch(&[
@@ -130,8 +107,6 @@ async fn every_verdict_is_the_one_that_a_job_would_have() {
         }
     }
     let again = write(&bed, &plan, &contacts("C")).await;
-    let duplicate =
-        |v: &Verdict| matches!(v, Verdict::Failed { code, .. } if code == "DUPLICATE_VALUE");
     assert_eq!(count(&again, duplicate), 24);
     bed.org.faults().lock_rows(3);
     let locked = |v: &Verdict| matches!(v, Verdict::Contended { .. });
@@ -162,12 +137,7 @@ async fn records_are_updated_cleared_and_deleted_by_id() {
     write(&bed, &plan, &three(None, None)).await;
     let account = &bed.org.records("Account")[0];
     assert!(account["Phone"].is_null() && account["AnnualRevenue"].is_null());
-    let ids: Vec<_> = bed
-        .org
-        .records("Account")
-        .iter()
-        .map(|record| text(record["Id"].as_str().unwrap()))
-        .collect();
+    let ids: Vec<_> = bed.account_ids().into_iter().map(Some).collect();
     let update = bed
         .plan("Account", Operation::Update, "Id", &["Id", "Name"])
         .await;

@@ -7,8 +7,8 @@ mod support;
 use connector::Intent;
 use model::migration::Operation;
 use model::{Finding, Grade};
-use rehearsal_org::{FieldSchema, ObjectSchema, RehearsalOrg, Schema, Settings};
-use support::{Bed, by_token};
+use rehearsal_org::{FieldSchema, ObjectSchema, Schema};
+use support::{Bed, bed_of};
 
 async fn bed() -> Bed {
     let mut schema = Schema::standard();
@@ -40,13 +40,7 @@ async fn bed() -> Bed {
         "duplicate_rules": [{"object": "Contact", "name": "Same_contact"}],
     }))
     .unwrap();
-    let settings = Settings {
-        schema,
-        ..Settings::default()
-    };
-    let org = RehearsalOrg::start(settings).await.unwrap();
-    let target = by_token(&org).await;
-    Bed { org, target }
+    bed_of(schema).await
 }
 
 fn intent(object: &str, to: &str, operation: Operation, key: &str) -> Intent {

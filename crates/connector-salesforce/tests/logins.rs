@@ -14,7 +14,7 @@ use model::migration::{Operation, SalesforceSettings};
 use model::{Failure, FailureKind, Secret};
 use rehearsal_org::{RehearsalOrg, Settings, USERNAME};
 use support::script::{HERE, Server, line, serve};
-use support::{Bed, accounts, count, created, ended, results};
+use support::{Bed, accounts, app, count, created, ended, results};
 
 /// Of nothing but these tests, as all in that folder.
 const PRIVATE: &str = include_str!("keys/private.pem");
@@ -106,13 +106,14 @@ async fn each_login_finds_the_org_and_survives_the_end_of_its_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_goes_on_while_its_sessions_end() {
-    for login in [by_jwt, by_refresh] {
+    for login in [app, by_jwt, by_refresh] {
         let org = org().await;
         let target = open(&login(&org)).await;
         let bed = Bed { org, target };
         let plan = bed.accounts(Operation::Upsert).await;
         let jobs = bed.jobs();
         let part = jobs.encode(&plan, &accounts(5)).unwrap();
+        // It ends before every step, the upload included.
         bed.org.expire_sessions();
         let job = jobs.create(&plan).await.unwrap();
         bed.org.expire_sessions();
@@ -176,29 +177,14 @@ async fn a_refused_login_says_what_to_mend() {
         username: Some("nobody@acme.example".to_owned()),
         ..by_jwt(&org)
     };
-    pauses(
-        &ask(&other_user).await.unwrap_err(),
-        "login_refused",
-        "pre-authorized",
-    );
     let other_app = SalesforceSettings {
         client_id: Some("another".to_owned()),
         ..by_jwt(&org)
     };
-    pauses(
-        &ask(&other_app).await.unwrap_err(),
-        "login_refused",
-        "consumer key",
-    );
     let other_token = SalesforceSettings {
         refresh_token: Some(Secret::new("hunter2")),
         ..by_refresh(&org)
     };
-    pauses(
-        &ask(&other_token).await.unwrap_err(),
-        "login_refused",
-        "log in anew",
-    );
     // Signed by another key than the app holds the certificate of.
     let certificate = include_str!("../../rehearsal-org/tests/http/keys/certificate.pem");
     let settings = Settings {
@@ -206,11 +192,14 @@ async fn a_refused_login_says_what_to_mend() {
         ..Settings::default()
     };
     let strict = RehearsalOrg::start(settings).await.unwrap();
-    pauses(
-        &ask(&by_jwt(&strict)).await.unwrap_err(),
-        "login_refused",
-        "certificate",
-    );
+    for (settings, hint) in [
+        (other_user, "pre-authorized"),
+        (other_app, "consumer key"),
+        (other_token, "log in anew"),
+        (by_jwt(&strict), "certificate"),
+    ] {
+        pauses(&ask(&settings).await.unwrap_err(), "login_refused", hint);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,21 +36,9 @@ async fn contended(in_parent_order: bool) -> usize {
     let bed = bed().await;
     let parents = bed.accounts(Operation::Upsert).await;
     bed.load(&parents, &accounts(ACCOUNTS)).await;
-    let ids: Vec<String> = bed
-        .org
-        .records("Account")
-        .iter()
-        .map(|account| account["Id"].as_str().unwrap().to_owned())
-        .collect();
-    let fields = ["Contact_External_Id__c", "LastName", "AccountId"];
-    let mut plan = bed
-        .plan(
-            "Contact",
-            Operation::Insert,
-            "Contact_External_Id__c",
-            &fields,
-        )
-        .await;
+    let ids = bed.account_ids();
+    let fields = ["LastName", "AccountId"];
+    let mut plan = bed.contacts(Operation::Insert, &fields).await;
     if !in_parent_order {
         // Nothing says that the field names a parent.
         plan.target.relations.clear();

@@ -7,8 +7,8 @@ mod support;
 use connector::LoadPlan;
 use model::migration::Operation;
 use model::{Failure, FailureKind};
-use rehearsal_org::{FieldKind, FieldSchema, RehearsalOrg, Schema, Settings};
-use support::{Bed, by_token};
+use rehearsal_org::{FieldKind, FieldSchema, Schema};
+use support::{Bed, bed_of};
 
 async fn bed() -> Bed {
     let mut schema = Schema::standard();
@@ -22,13 +22,7 @@ async fn bed() -> Bed {
         detail,
         FieldSchema::new("Score__c", FieldKind::Double).read_only(),
     ]);
-    let settings = Settings {
-        schema,
-        ..Settings::default()
-    };
-    let org = RehearsalOrg::start(settings).await.unwrap();
-    let target = by_token(&org).await;
-    Bed { org, target }
+    bed_of(schema).await
 }
 
 async fn refusal(bed: &Bed, operation: Operation, key: &[&str], fields: &[&str]) -> Failure {

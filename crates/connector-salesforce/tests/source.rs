@@ -203,6 +203,20 @@ async fn records_are_read_again_by_their_keys() {
     assert_eq!(keys, ["A17", "A3"]);
 }
 
+/// All records of an object that has few.
+async fn in_one_slice(source: &dyn Source, found: &SourceObject) -> RecordBatch {
+    let sizing = Sizing {
+        records: 1_000,
+        bytes: 1 << 20,
+        slices: 9,
+    };
+    let slices = source.split(found, None, sizing).await.unwrap().slices;
+    match source.read(found, &slices[0], usize::MAX).await.unwrap() {
+        Read::Whole { records, .. } => records,
+        Read::TooBig(_) => panic!("a small slice"),
+    }
+}
+
 fn texts(records: &RecordBatch, column: &str) -> Vec<String> {
     let column = records.column_by_name(column).unwrap();
     (0..column.len())
@@ -226,39 +240,13 @@ async fn values_parents_and_deleted_records_are_read() {
         ),
         ("Account.External_Id__c", vec![Some("A1".to_owned()), None]),
     ]);
-    let plan = bed
-        .plan(
-            "Contact",
-            Operation::Insert,
-            "Contact_External_Id__c",
-            &[
-                "Contact_External_Id__c",
-                "LastName",
-                "Account.External_Id__c",
-            ],
-        )
-        .await;
+    let fields = ["LastName", "Account.External_Id__c"];
+    let plan = bed.contacts(Operation::Insert, &fields).await;
     bed.load(&plan, &contacts).await;
     let source = source(&bed).await;
     let read = async |from: &str| {
         let found = source.describe(&object(from)).await.unwrap();
-        let slices = source
-            .split(
-                &found,
-                None,
-                Sizing {
-                    records: 1_000,
-                    bytes: 1 << 20,
-                    slices: 9,
-                },
-            )
-            .await
-            .unwrap()
-            .slices;
-        match source.read(&found, &slices[0], usize::MAX).await.unwrap() {
-            Read::Whole { records, .. } => records,
-            Read::TooBig(_) => panic!("small"),
-        }
+        in_one_slice(source.as_ref(), &found).await
     };
     let records = read("{ query: \"select Id, LastName, Account.External_Id__c, Account.CreatedDate, HasOptedOutOfEmail from Contact\" }").await;
     let mut names = texts(&records, "LastName");
@@ -335,7 +323,7 @@ async fn what_can_not_be_read_is_refused_with_the_way_out() {
             "compound_field",
         ),
         (
-            "{ query: \"select Id, Who.Name from Task\" }",
+            "{ query: \"select Id, What.Industry from Task\" }",
             "polymorphic_path",
         ),
         ("{ query: \"select Name from Account\" }", "unknown_key"),
@@ -349,6 +337,40 @@ async fn what_can_not_be_read_is_refused_with_the_way_out() {
         assert_eq!(failure.code, code, "{failure}");
         assert!(failure.hint.is_some(), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn of_a_parent_of_any_object_its_object_is_told() {
+    let bed = support::bed().await;
+    load(&bed, 1).await;
+    let key = "External_Id__c";
+    let parent = bed.org.records("Account")[0][key].clone();
+    let parent = parent.as_str().map(str::to_owned);
+    let (what, fields) = ("Account:What.External_Id__c", [key, "Subject"]);
+    let plan = bed
+        .plan(
+            "Task",
+            Operation::Insert,
+            key,
+            &[fields[0], fields[1], what],
+        )
+        .await;
+    let text = |text: &str| Some(text.to_owned());
+    let tasks = support::batch(&[
+        (key, vec![text("T1"), text("T2")]),
+        ("Subject", vec![text("Call"), text("Think")]),
+        (what, vec![parent, None]),
+    ]);
+    bed.load(&plan, &tasks).await;
+    let source = source(&bed).await;
+    let from = "{ query: \"select Id, Subject, What.Type, WhatId from Task\" }";
+    let found = source.describe(&object(from)).await.unwrap();
+    let first = source.first(&found, 20).await.unwrap().expect("a look");
+    let kinds = first.column_by_name("What.Type").expect("a column");
+    let kinds = kinds.as_string::<i32>();
+    let mut kinds: Vec<_> = kinds.iter().collect();
+    kinds.sort();
+    assert_eq!(kinds, [None, Some("Account")]);
 }
 
 #[tokio::test]
@@ -377,25 +399,7 @@ async fn the_first_records_come_without_a_job() {
             "{from}"
         );
         // As the line itself reads them.
-        let split = source
-            .split(
-                &found,
-                None,
-                Sizing {
-                    records: 1_000,
-                    bytes: 1 << 20,
-                    slices: 9,
-                },
-            )
-            .await
-            .unwrap();
-        let Read::Whole { records, .. } = source
-            .read(&found, &split.slices[0], usize::MAX)
-            .await
-            .unwrap()
-        else {
-            panic!("a small slice")
-        };
+        let records = in_one_slice(source.as_ref(), &found).await;
         let rows = |batch: &RecordBatch| -> Vec<String> {
             let of = |row| {
                 batch

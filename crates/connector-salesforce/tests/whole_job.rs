@@ -6,11 +6,7 @@ mod support;
 
 use connector::{CountScope, JobBody, Verdict};
 use model::migration::Operation;
-use support::{accounts, batch, bed, count, created, updated};
-
-fn text(n: impl std::fmt::Display) -> Option<String> {
-    Some(n.to_string())
-}
+use support::{accounts, assert_held, batch, bed, count, created, duplicate, text, updated};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upsert_creates_and_then_updates() {
@@ -26,15 +22,7 @@ async fn an_upsert_creates_and_then_updates() {
     );
     let keys = bed.jobs().keys(&plan, &accounts(500)).unwrap();
     assert!(keys.iter().all(|key| second.contains_key(key)));
-    for record in bed.org.records("Account") {
-        let key = record["External_Id__c"].as_str().unwrap();
-        let n = key.trim_start_matches('A');
-        assert_eq!(record["Name"], format!("Name \"{n}\",\nLtd"));
-        let (Verdict::Created { id } | Verdict::Updated { id }) = &second[key].verdict else {
-            panic!("{:?}", second[key]);
-        };
-        assert_eq!(record["Id"], id.as_str());
-    }
+    assert_held(&bed.org, &second);
     assert_eq!(bed.target.count("Account", &CountScope::All).await, Ok(500));
 }
 
@@ -43,19 +31,8 @@ async fn every_error_of_an_insert_is_matched_with_its_record() {
     let bed = bed().await;
     let accounts_plan = bed.accounts(Operation::Upsert).await;
     bed.load(&accounts_plan, &accounts(1)).await;
-    let plan = bed
-        .plan(
-            "Contact",
-            Operation::Insert,
-            "Contact_External_Id__c",
-            &[
-                "Contact_External_Id__c",
-                "LastName",
-                "Account.External_Id__c",
-                "Migration_Id__c",
-            ],
-        )
-        .await;
+    let fields = ["LastName", "Account.External_Id__c", "Migration_Id__c"];
+    let plan = bed.contacts(Operation::Insert, &fields).await;
     bed.target.prepare(&plan).await.unwrap();
     let rows = 700;
     // Every seventh row goes wrong in one of three ways.
@@ -140,8 +117,6 @@ async fn a_second_insert_of_the_same_keys_writes_nothing_twice() {
     let plan = bed.accounts(Operation::Insert).await;
     assert_eq!(count(&bed.load(&plan, &accounts(10)).await, created), 10);
     let again = bed.load(&plan, &accounts(10)).await;
-    let duplicate =
-        |v: &Verdict| matches!(v, Verdict::Failed { code, .. } if code == "DUPLICATE_VALUE");
     assert_eq!(count(&again, duplicate), 10);
     assert_eq!(bed.org.count("Account"), 10);
 }
@@ -185,12 +160,7 @@ async fn records_are_updated_and_deleted_by_id() {
     let bed = bed().await;
     let plan = bed.accounts(Operation::Upsert).await;
     bed.load(&plan, &accounts(3)).await;
-    let ids: Vec<_> = bed
-        .org
-        .records("Account")
-        .iter()
-        .map(|record| text(record["Id"].as_str().unwrap()))
-        .collect();
+    let ids: Vec<_> = bed.account_ids().into_iter().map(Some).collect();
     let update = bed
         .plan("Account", Operation::Update, "Id", &["Id", "Name"])
         .await;
@@ -223,19 +193,8 @@ async fn records_are_updated_and_deleted_by_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn record_types_go_by_developer_name() {
     let bed = bed().await;
-    let fields = [
-        "Contact_External_Id__c",
-        "LastName",
-        "RecordType.DeveloperName",
-    ];
-    let plan = bed
-        .plan(
-            "Contact",
-            Operation::Upsert,
-            "Contact_External_Id__c",
-            &fields,
-        )
-        .await;
+    let fields = ["LastName", "RecordType.DeveloperName"];
+    let plan = bed.contacts(Operation::Upsert, &fields).await;
     bed.target.prepare(&plan).await.unwrap();
     let records = batch(&[
         ("Contact_External_Id__c", vec![text("1")]),

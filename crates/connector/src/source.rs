@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use model::migration::Object;
-use model::{Failure, Slice};
+use model::{Failure, Finding, Slice};
 use record::Refusal;
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,15 @@ use crate::{Calls, Catalogue};
 /// A system that is read. One value serves many tasks at once.
 ///
 /// The slices of an object tile it: every record is in exactly one, whatever its key, null keys and records beyond the last known key
-/// included, and whatever was written to the object since it was planned.
+/// included, and whatever was written to the object since it was planned. A record that is given another key while slices are read can be in two of them or in
+/// none, and so can one whose `chunk_by` columns change where there are some.
+///
+/// Where the object has `chunk_by`, its slices are cut along these columns, then the key: records that have the same values in them are in one slice as long
+/// as they fit. Records in which one of the columns is null are in slices of their own, cut along the key.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Looks an object up: its columns and their Arrow types, its key. What can't be carried exactly is an error here, with the column's name and the way out.
+    /// Looks an object up: its columns and their Arrow types, its key. What can't be carried exactly is an error here, with the column's name and the way out,
+    /// and so is `chunk_by` where this source can't cut along columns.
     async fn describe(&self, object: &Object) -> Result<SourceObject, Failure>;
 
     /// The next slices of an object, in order, without scanning it. `cursor` is what the call before returned, none at first.
@@ -57,6 +62,11 @@ pub trait Source: Send + Sync {
         Calls::default()
     }
 
+    /// What makes reading an object slow, or otherwise not what is wanted, beyond what the description tells. Asks nothing.
+    fn inspect(&self, _object: &SourceObject) -> Vec<Finding> {
+        Vec::new()
+    }
+
     /// The objects that it holds, to draft a migration file from; where some are named, only those. What `describe` would refuse may be among them.
     /// By default a system can't tell.
     async fn catalogue(&self, _only: &[String]) -> Result<Catalogue, Failure> {
@@ -82,6 +92,9 @@ pub struct SourceObject {
     pub schema: SchemaRef,
     /// The key columns, in the source's own spelling; empty where there is no key.
     pub key: Vec<String>,
+    /// The columns before the key's along which slices are cut, spelled likewise. They identify nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chunk_by: Vec<String>,
     /// The system itself guarantees that no two records share a key and none is null.
     pub key_is_unique: bool,
     /// A guess from statistics, where there is one.

@@ -28,6 +28,15 @@ pub trait Target: Send + Sync {
     /// and takes no more calls than so many keys need.
     async fn held(&self, to: &str, keys: &RecordBatch) -> Result<Held, Failure>;
 
+    /// The records that would be refused because a field that a new record must have is null or not sent, by their rows, each in the words that the target
+    /// would use. `new`: which records the target does not have. Sends nothing.
+    fn lacking(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+        new: &[bool],
+    ) -> Result<Vec<(usize, Failure)>, Failure>;
+
     /// How this target writes.
     fn writing(&self) -> Writing<'_>;
 

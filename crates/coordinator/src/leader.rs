@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use connectors::Connections;
 use control::Term;
-use model::{Failure, RunId};
+use model::{Attempt, ChunkRef, Failure, RunId};
 use service::Line;
 use tokio::sync::Notify;
-
-use crate::lost::Suspects;
+use tokio::time::Instant;
 
 /// How long a term lasts without renewal.
 const TERM: Duration = Duration::from_secs(6);
@@ -30,7 +29,14 @@ pub(crate) struct Reign {
     pub(crate) term: Term,
     pub(crate) suspects: HashMap<RunId, Suspects>,
     /// When each object's reconciliation was last asked for.
-    pub(crate) asked: HashMap<(RunId, String), tokio::time::Instant>,
+    pub(crate) asked: HashMap<(RunId, String), Instant>,
+}
+
+/// Chunks of one run that may be lost, with the time since when.
+#[derive(Default)]
+pub(crate) struct Suspects {
+    pub(crate) looked: Option<Instant>,
+    pub(crate) since: HashMap<(ChunkRef, Attempt), Instant>,
 }
 
 impl Leader {
@@ -85,11 +91,11 @@ impl Leader {
 
     /// Renews the term; returns when it is lost.
     async fn renew(&self, term: Term) -> Failure {
-        let mut renewed = tokio::time::Instant::now();
+        let mut renewed = Instant::now();
         loop {
             tokio::time::sleep(TERM / 4).await;
             match self.line.control.lead(&self.line.instance, TERM).await {
-                Ok(Some(same)) if same == term => renewed = tokio::time::Instant::now(),
+                Ok(Some(same)) if same == term => renewed = Instant::now(),
                 Ok(_) => return deposed(),
                 Err(error) if renewed.elapsed() < TERM => {
                     tracing::warn!(%error, "the term was not renewed");

@@ -1,11 +1,10 @@
 //! Lost chunks: dispatched, in nobody's hands, and in no queue.
 //! A chunk that waits in a queue has no lease and is left alone, however long it waits.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use control::Run;
-use model::{Attempt, ChunkRef, Failure};
+use model::{Attempt, Failure};
 use queue::Queue;
 use tokio::time::Instant;
 
@@ -17,13 +16,6 @@ const SUSPECT: Duration = Duration::from_secs(5);
 const LOST: Duration = Duration::from_secs(10);
 /// Time between looks.
 const EVERY: Duration = Duration::from_secs(2);
-
-/// Chunks of one run that may be lost, with the time since when.
-#[derive(Default)]
-pub(crate) struct Suspects {
-    looked: Option<Instant>,
-    since: HashMap<(ChunkRef, Attempt), Instant>,
-}
 
 impl Reign {
     /// Has lost chunks dispatched again; their next attempt fences whatever turns up after all.

@@ -161,20 +161,8 @@ impl Reign {
         let closed = picked.len() < limit as usize;
         let last = picked.last().map(|last| u128::from_be_bytes(last.hash));
         let cursor = last.map(|last| json!({ "after": format!("{last:032x}") }));
-        let (step, cursor) = (object.plan_step, cursor.filter(|_| !closed));
-        line.control
-            .save_plan(
-                self.term,
-                &run.id,
-                &object.name,
-                step,
-                &slices,
-                cursor.as_ref(),
-                closed,
-            )
-            .await?;
-        self.leader.line.news.notify_one();
-        Ok(())
+        let cursor = cursor.filter(|_| !closed);
+        self.store_step(run, object, &slices, cursor.as_ref()).await
     }
 
     async fn slices(

@@ -2,7 +2,8 @@
 
 use connector::Sizing;
 use control::{ChunkCounts, Object, RetryChunk, Run};
-use model::{Failure, ObjectState};
+use model::{Failure, ObjectState, Slice};
+use serde_json::Value;
 
 use crate::leader::Reign;
 
@@ -44,10 +45,23 @@ impl Reign {
             .split(described, object.plan_cursor.as_ref(), sizing)
             .await
             .map_err(|failure| failure.object(&object.name))?;
-        let closed = split.cursor.is_none();
-        let (step, slices) = (object.plan_step, &split.slices);
-        let cursor = split.cursor.as_ref();
-        line.control
+        let (slices, cursor) = (&split.slices, split.cursor.as_ref());
+        self.store_step(run, object, slices, cursor).await?;
+        tracing::debug!(run = %run.id, object = object.name, slices = slices.len(), closed = cursor.is_none(), "planned");
+        Ok(())
+    }
+
+    /// Stores a step of an object's plan, with where the next one goes on; the plan is closed where there is none.
+    pub(crate) async fn store_step(
+        &self,
+        run: &Run,
+        object: &Object,
+        slices: &[Slice],
+        cursor: Option<&Value>,
+    ) -> Result<(), Failure> {
+        let (step, closed) = (object.plan_step, cursor.is_none());
+        let control = &self.leader.line.control;
+        control
             .save_plan(
                 self.term,
                 &run.id,
@@ -58,7 +72,6 @@ impl Reign {
                 closed,
             )
             .await?;
-        tracing::debug!(run = %run.id, object = object.name, slices = slices.len(), closed, "planned");
         self.leader.line.news.notify_one();
         Ok(())
     }

@@ -79,7 +79,7 @@ pub(crate) async fn prepare(
                     .objects
                     .iter()
                     .position(|of| Some(&of.name) == named);
-                let path = place(named.unwrap_or(index), &failure);
+                let path = place(&migration, named.unwrap_or(index), &failure);
                 failure
                     .object(&object.name)
                     .file(&request.file_name)
@@ -96,7 +96,8 @@ pub(crate) async fn prepare(
             failure.file(&request.file_name).line(line)
         })?;
     }
-    let named = scope::named(&migration, scope.as_ref(), source.as_ref(), &objects).await?;
+    let sources: Vec<_> = objects.iter().map(|object| &object.source).collect();
+    let named = scope::named(&migration, scope.as_ref(), source.as_ref(), &sources).await?;
     Ok(Prepared {
         migration,
         objects,
@@ -192,8 +193,22 @@ pub(crate) fn wanted(migration: &Migration, request: &StartRun, object: &Object)
 }
 
 /// The entry of the file that a failure is about.
-fn place(index: usize, failure: &Failure) -> String {
+fn place(migration: &Migration, index: usize, failure: &Failure) -> String {
+    const OF_A_COLUMN: [&str; 5] = [
+        "no_chunk_by",
+        "repeated_column",
+        "unknown_column",
+        "ambiguous_column",
+        "unsplittable_key",
+    ];
+    let cuts = |column: &str| {
+        let mut chunk_by = migration.objects[index].chunk_by.iter();
+        chunk_by.any(|name| name.eq_ignore_ascii_case(column))
+    };
     match (&failure.place.field, failure.code.as_str()) {
+        (Some(column), code) if OF_A_COLUMN.contains(&code) && cuts(column) => {
+            format!("objects.{index}.chunk_by")
+        }
         (_, "invalid_placeholder" | "placeholder_incomplete") => {
             format!("objects.{index}.placeholder")
         }

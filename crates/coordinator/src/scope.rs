@@ -3,13 +3,11 @@
 use std::collections::HashSet;
 
 use api::StartRun;
-use connector::{Read, Source};
+use connector::{Read, Source, SourceObject};
 use control::PickedKey;
 use model::migration::Migration;
 use model::{Failure, FailureKind, Sample, Scope};
 use record::{key_texts, pick_hash};
-
-use crate::preflight::PreparedObject;
 
 /// Keys that are looked for at a time.
 const AT_ONCE: usize = 2_000;
@@ -70,17 +68,17 @@ pub(crate) async fn named(
     migration: &Migration,
     scope: Option<&Scope>,
     source: &dyn Source,
-    objects: &[PreparedObject],
+    objects: &[&SourceObject],
 ) -> Result<Vec<PickedKey>, Failure> {
     let Some(scope) = scope else {
         return Ok(Vec::new());
     };
-    if let Some(keyless) = objects.iter().find(|object| object.source.key.is_empty()) {
+    if let Some(keyless) = objects.iter().find(|object| object.key.is_empty()) {
         return Err(Failure::usage(
             "no_key",
             "it has no key, so that its records can't be told apart and picked",
         )
-        .object(&keyless.name)
+        .object(&keyless.object.name)
         .hint("name the source's columns that do under `key`, or choose other objects by --only"));
     }
     let Scope::Keys(chosen) = scope else {
@@ -88,8 +86,11 @@ pub(crate) async fn named(
     };
     let mut picked = Vec::new();
     for (name, keys) in chosen {
-        let Some(object) = objects.iter().find(|object| object.name == *name) else {
-            let known: Vec<_> = objects.iter().map(|object| object.name.as_str()).collect();
+        let Some(object) = objects.iter().find(|found| found.object.name == *name) else {
+            let known: Vec<_> = objects
+                .iter()
+                .map(|found| found.object.name.as_str())
+                .collect();
             return Err(Failure::usage(
                 "unknown_object",
                 format!("the run has no object `{name}`"),
@@ -130,7 +131,7 @@ pub(crate) async fn named(
 /// The keys that the source has no record of. One that can't even be a key there is none either.
 async fn missing(
     source: &dyn Source,
-    object: &PreparedObject,
+    object: &SourceObject,
     keys: &[String],
 ) -> Result<Vec<String>, Failure> {
     let mut found = HashSet::new();
@@ -147,11 +148,11 @@ async fn missing(
                 }
                 refused = Some(failure);
             }
-            Err(failure) => return Err(failure.object(&object.name)),
+            Err(failure) => return Err(failure.object(&object.object.name)),
         }
     }
     if let (Some(failure), true) = (refused, found.is_empty()) {
-        return Err(failure.object(&object.name));
+        return Err(failure.object(&object.object.name));
     }
     let missing = keys.iter().filter(|key| !found.contains(*key));
     Ok(missing.cloned().collect())
@@ -160,15 +161,15 @@ async fn missing(
 /// Those of the keys that records of the source have.
 async fn there(
     source: &dyn Source,
-    object: &PreparedObject,
+    object: &SourceObject,
     keys: &[String],
 ) -> Result<Vec<String>, Failure> {
-    let slice = source.slice_of_keys(&object.source, keys)?;
-    match source.read(&object.source, &slice, usize::MAX).await? {
+    let slice = source.slice_of_keys(object, keys)?;
+    match source.read(object, &slice, usize::MAX).await? {
         Read::Whole {
             records, rejected, ..
         } => {
-            let texts = key_texts(&records, &object.source.key)?;
+            let texts = key_texts(&records, &object.key)?;
             let texts = texts.iter().flatten().map(str::to_owned);
             let rejected = rejected.into_iter().map(|refusal| refusal.key);
             Ok(texts.chain(rejected).collect())

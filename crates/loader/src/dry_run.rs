@@ -235,6 +235,12 @@ impl Look<'_> {
                 }
             }
         }
+        if matches!(plan.operation, Operation::Insert | Operation::Upsert) {
+            let new: Vec<bool> = fates.iter().map(|fate| *fate == Fate::Created).collect();
+            for (row, failure) in self.target.lacking(plan, records, &new)? {
+                failed[row].get_or_insert(failure);
+            }
+        }
         if self.is_awaited() && !plan.key.is_empty() {
             let keys = hashes(&plan.target, &plan.key, &columns(records, &plan.key)?)?;
             let created: Vec<[u8; 16]> = keys

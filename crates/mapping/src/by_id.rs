@@ -8,7 +8,6 @@ use model::Failure;
 use record::array_texts;
 
 use crate::expression::Expression;
-use crate::mapper::Mapper;
 
 /// The ids of parents, by object and source key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,29 +84,9 @@ impl ParentIds {
     }
 }
 
-impl Mapper {
-    /// Whether ids of parents are needed to apply it.
-    pub fn asks_for_ids(&self) -> bool {
-        self.computed.iter().any(|field| field.by_id.is_some())
-    }
-
-    /// The parents whose ids are needed to map these records.
-    pub fn parent_keys(&self, records: &RecordBatch) -> Result<ParentKeys, Failure> {
-        let mut wanted = ParentKeys::new();
-        for field in &self.computed {
-            let Some(by_id) = &field.by_id else { continue };
-            let (keys, _) = field.expression.evaluate(records);
-            for (_, parent, key) in by_id.references(&keys, records)? {
-                wanted.entry(parent).or_default().insert(key);
-            }
-        }
-        Ok(wanted)
-    }
-}
-
 impl ById {
     /// The rows that refer to a parent, with its object and its key.
-    fn references(
+    pub(crate) fn references(
         &self,
         keys: &ArrayRef,
         records: &RecordBatch,

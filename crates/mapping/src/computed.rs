@@ -3,16 +3,15 @@
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::Field as Column;
 use arrow::util::display::array_value_to_string;
-use model::migration::{Otherwise, ValueMap};
+use model::migration::{OnMissingParent, Otherwise, ValueMap};
 use model::{Failure, Fate};
 
 use crate::by_id::{ById, ParentIds, Unknown};
 use crate::checks::{Checks, Wrong};
 use crate::convert::{self, Conversion, shown};
 use crate::expression::Expression;
-use crate::mapper::Reason;
-use crate::missing::Parent;
 use crate::policy::Policy;
+use crate::reason::Reason;
 use crate::value_map;
 
 /// A lookup's parent is not in the target.
@@ -32,6 +31,17 @@ pub(crate) struct Computed {
     pub(crate) conversion: Conversion,
     pub(crate) checks: Checks,
     pub(crate) policy: Policy,
+}
+
+/// The parent that a lookup by key refers to, where the file has something to say of missing ones.
+pub(crate) struct Parent {
+    /// As the file names the lookup.
+    pub(crate) name: String,
+    /// The object of the file.
+    pub(crate) object: String,
+    pub(crate) to: String,
+    pub(crate) key: String,
+    pub(crate) on_missing: OnMissingParent,
 }
 
 /// A value that the policy of its field has changed.

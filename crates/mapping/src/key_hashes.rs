@@ -11,7 +11,8 @@ use record::{KeyHash, KeyHashes, hash_key, key_texts};
 
 use crate::by_id::ParentIds;
 use crate::computed::Computed;
-use crate::mapper::{Mapper, Reason, broken};
+use crate::mapper::Mapper;
+use crate::reason::{Reason, broken};
 
 impl Mapper {
     /// The target key of each record, hashed. Records without one, and those that a rule refuses, are left out: they are refused when they are mapped.

@@ -19,6 +19,7 @@ mod merge;
 mod missing;
 mod parent_refs;
 mod policy;
+mod reason;
 mod references;
 mod rules;
 mod shared;

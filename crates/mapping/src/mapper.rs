@@ -1,5 +1,6 @@
 //! A compiled mapping, applied to batches: target fields out, and the refused records with their reasons.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,9 +11,10 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 use model::{Failure, Fate};
 use record::{Change, Checksum, Refusal, checksums, key_texts, meta, record_json};
 
-use crate::by_id::ParentIds;
-use crate::computed::Computed;
+use crate::by_id::{ParentIds, ParentKeys};
+use crate::computed::{Changed, Computed};
 use crate::duplicates::{Duplicates, Standing};
+use crate::reason::{Reason, broken};
 use crate::rules::Rule;
 
 /// A field that has the same value in every record.
@@ -49,12 +51,6 @@ pub struct Mapped {
     pub refusals: Vec<Refusal>,
     /// The values in `records` that the file had changed, record by record.
     pub changes: Vec<Change>,
-}
-
-/// Why a record is refused, before it is known as a whole.
-pub(crate) struct Reason {
-    pub(crate) fate: Fate,
-    pub(crate) failure: Failure,
 }
 
 impl Mapper {
@@ -116,6 +112,24 @@ impl Mapper {
         !self.key_fields.is_empty() && !keeps_apart
     }
 
+    /// Whether ids of parents are needed to apply it.
+    pub fn asks_for_ids(&self) -> bool {
+        self.computed.iter().any(|field| field.by_id.is_some())
+    }
+
+    /// The parents whose ids are needed to map these records.
+    pub fn parent_keys(&self, records: &RecordBatch) -> Result<ParentKeys, Failure> {
+        let mut wanted = ParentKeys::new();
+        for field in &self.computed {
+            let Some(by_id) = &field.by_id else { continue };
+            let (keys, _) = field.expression.evaluate(records);
+            for (_, parent, key) in by_id.references(&keys, records)? {
+                wanted.entry(parent).or_default().insert(key);
+            }
+        }
+        Ok(wanted)
+    }
+
     /// `ids` are those of the parents that `parent_keys` asks for.
     pub fn apply(
         &self,
@@ -136,7 +150,7 @@ impl Mapper {
             guard.compute(records, ids, &mut reasons)?;
         }
         if self.skips_unlinked {
-            self.skip_unlinked(&columns, &mut reasons);
+            self.skip_unlinked(&columns, &changed, &mut reasons);
         }
         let keys = key_texts(records, &self.source_key)?;
         if !duplicates.is_empty() {
@@ -186,7 +200,14 @@ impl Mapper {
         })
     }
 
-    fn skip_unlinked(&self, columns: &[ArrayRef], reasons: &mut [Option<Reason>]) {
+    /// A record whose lookup became null is sent for all that, and what it was stays on record.
+    fn skip_unlinked(
+        &self,
+        columns: &[ArrayRef],
+        changed: &[Changed<'_>],
+        reasons: &mut [Option<Reason>],
+    ) {
+        let changed: HashSet<usize> = changed.iter().map(|changed| changed.row).collect();
         let links: Vec<_> = self
             .computed
             .iter()
@@ -195,7 +216,8 @@ impl Mapper {
             .map(|(_, column)| column)
             .collect();
         for (row, reason) in reasons.iter_mut().enumerate() {
-            if reason.is_none() && links.iter().all(|link| link.is_null(row)) {
+            let is_unlinked = links.iter().all(|link| link.is_null(row));
+            if reason.is_none() && is_unlinked && !changed.contains(&row) {
                 *reason = Some(Reason {
                     fate: Fate::Skipped,
                     failure: Failure::reject("nothing_to_link", "the record refers to nothing"),
@@ -305,8 +327,4 @@ fn with_checksums(batch: RecordBatch) -> Result<RecordBatch, Failure> {
     let mut columns = batch.columns().to_vec();
     columns.push(Arc::new(column));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(broken)
-}
-
-pub(crate) fn broken(error: arrow::error::ArrowError) -> Failure {
-    Failure::bug(format!("a mapped batch does not hold together: {error}"))
 }

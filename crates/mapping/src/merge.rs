@@ -8,7 +8,8 @@ use model::Failure;
 use record::key_texts;
 
 use crate::duplicates::{Duplicates, Standing};
-use crate::mapper::{Mapper, broken};
+use crate::mapper::Mapper;
+use crate::reason::broken;
 
 /// A record: 0 for the chunk's own or 1 for its rivals, and the row.
 type Place = (usize, usize);

@@ -12,20 +12,11 @@ use record::record_json;
 
 use crate::checks::Checks;
 use crate::compile::{Compiler, on_a_large_stack};
+use crate::computed::Parent;
 use crate::constant::constant;
 use crate::expression::Expression;
-use crate::mapper::{Mapper, broken};
-
-/// The parent that a lookup by key refers to, where the file has something to say of missing ones.
-pub(crate) struct Parent {
-    /// As the file names the lookup.
-    pub(crate) name: String,
-    /// The object of the file.
-    pub(crate) object: String,
-    pub(crate) to: String,
-    pub(crate) key: String,
-    pub(crate) on_missing: OnMissingParent,
-}
+use crate::mapper::Mapper;
+use crate::reason::broken;
 
 impl Mapper {
     /// What becomes of records whose parent is missing, lookup by lookup. Placeholders have nothing in them yet, and objects are called as the file does.

@@ -10,7 +10,7 @@ use record::key_texts;
 
 use crate::compile::on_a_large_stack;
 use crate::expression::Expression;
-use crate::mapper::broken;
+use crate::reason::broken;
 
 /// The lookups of an object, those of its second passes too.
 pub struct ParentRefs {

@@ -13,7 +13,7 @@ use model::migration::OnInvalid;
 use crate::checks::{Checks, MISSING, TOO_LONG, Wrong};
 use crate::constant::constant;
 use crate::expression::Expression;
-use crate::mapper::broken;
+use crate::reason::broken;
 
 /// `on_invalid` of one field, compiled.
 pub(crate) enum Policy {

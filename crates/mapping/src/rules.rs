@@ -8,7 +8,7 @@ use model::{Failure, Fate};
 
 use crate::columns;
 use crate::expression::Expression;
-use crate::mapper::Reason;
+use crate::reason::Reason;
 
 /// One rule, compiled.
 pub(crate) struct Rule {

@@ -3,6 +3,7 @@
 mod auth;
 mod automation;
 mod bulk;
+mod desk;
 mod error;
 mod errors;
 mod faults;

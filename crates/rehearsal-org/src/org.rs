@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::errors::ApiError;
 use crate::faults::{Faults, Tokens};
 use crate::furnish;
-pub(crate) use crate::furnish::{EMAIL, USERNAME};
 use crate::rest::cursors::Cursors;
 use crate::schema::automation::Automation;
 use crate::schema::catalogue::Catalogue;

@@ -222,6 +222,16 @@ fn row(object: &ObjectView) -> Vec<String> {
     row
 }
 
+/// A message that a terminal's line holds; values in it may have line breaks.
+pub(crate) fn shortened(message: &str) -> String {
+    const LENGTH: usize = 100;
+    let line = message.replace(['\r', '\n', '\t'], " ");
+    match line.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 /// Columns wide enough for what is in them; columns of numbers to the right. Columns that hold nothing but zeros are left out.
 pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.collect();

@@ -12,16 +12,7 @@ use crate::stage::Stage;
 
 /// A verb by the embedded line of the stage's folder.
 fn verb(stage: &Stage, args: &[&str]) -> Output {
-    let mut command = stage.command(args);
-    for name in [
-        "DATABASE__URL",
-        "BROKER__URL",
-        "BROKER__PREFIX",
-        "API__LISTEN",
-    ] {
-        command.env_remove(format!("STEVEDORE__{name}"));
-    }
-    command.output().expect("it runs")
+    stage.embedded(args).output().expect("it runs")
 }
 
 /// A verb that succeeds, and its document.
@@ -52,21 +43,7 @@ async fn a_draft_of_chinook_moves_all_of_it() {
         return;
     };
     let stage = Stage::new().await;
-    let script =
-        std::fs::read_to_string(folder.join("Chinook_PostgreSql.sql")).expect("the script");
-    let ours = |line: &&str| {
-        !line.starts_with("DROP DATABASE")
-            && !line.starts_with("CREATE DATABASE")
-            && !line.starts_with("\\c")
-    };
-    let script: String = script.lines().filter(ours).collect::<Vec<_>>().join("\n");
-    stage.execute("source", &script).await;
-    stage
-        .execute(
-            "target",
-            script.split("INSERT INTO").next().expect("a schema"),
-        )
-        .await;
+    chinook::load(&stage, &folder).await;
     let copy = stage.file("chinook.sqlite");
     std::fs::copy(folder.join("Chinook_Sqlite.sqlite"), &copy).expect("copied");
     let drafted = done(

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::describe::Described;
 use crate::errors::CallError;
-use crate::inspect::{rows, text};
+use crate::query::{rows, text};
 use crate::soql::{escaped, is_name};
 
 const TOOLING: &[&str] = &["tooling", "query"];

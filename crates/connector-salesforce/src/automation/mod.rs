@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::Call;
 use crate::inspect::automation::untold;
-use crate::inspect::{rows, text};
+use crate::query::{rows, text};
 use crate::soql::escaped;
 use crate::target::SalesforceTarget;
 use listing::Listing;
@@ -40,7 +40,7 @@ impl Automation for SalesforceTarget {
         let mut all = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         for intent in intents {
-            let described = self.described(&intent.to).await?;
+            let described = self.descriptions().of(&intent.to).await?;
             let object = &described.object.name;
             if seen.contains(object) {
                 continue;

@@ -23,7 +23,7 @@ use crate::key::{self, KeyForm};
 use crate::row_error::RowError;
 
 /// Records of one call (REST guide, "sObject Collections").
-pub(crate) const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 200;
 /// Rows of a small set in bytes: they are stored with it.
 const MOST_BYTES: u64 = 1 << 20;
 /// The kill switch was read right before a call, which is not sent later than this after.
@@ -69,11 +69,11 @@ impl SmallSets for Collections {
         plan.operation != Operation::HardDelete
             && plan.missing.is_empty()
             && bytes <= MOST_BYTES
-            && self.calls(plan, records).total() < estimate::calls(1, 0.0).total()
+            && calls_for(plan, records).total() < estimate::calls(1, 0.0).total()
     }
 
     fn calls(&self, plan: &LoadPlan, records: u64) -> Calls {
-        estimate::by_collections(plan, records)
+        calls_for(plan, records)
     }
 
     fn at_once(&self) -> usize {
@@ -165,6 +165,22 @@ impl SmallSets for Collections {
     }
 }
 
+/// Records are looked for before they are written, but for updates, and written.
+fn calls_for(plan: &LoadPlan, records: u64) -> Calls {
+    let calls = records.div_ceil(AT_ONCE as u64);
+    let looks = match plan.operation {
+        Operation::Update => 0,
+        _ => calls,
+    };
+    let each = [("look-ups", looks), ("collections", calls)];
+    Calls(
+        each.into_iter()
+            .filter(|(_, calls)| *calls > 0)
+            .map(|(kind, calls)| (kind.to_owned(), calls))
+            .collect(),
+    )
+}
+
 /// The one call that writes these.
 fn call(plan: &LoadPlan, rows: &[(&str, StringRecord)]) -> Result<Call, Failure> {
     let objects = ["composite", "sobjects"];
@@ -220,4 +236,18 @@ fn verdict(plan: &LoadPlan, key: &str, answer: Answer) -> Result<Verdict, Failur
         (operation, _) if operation.deletes() => Verdict::Deleted { id },
         _ => Verdict::Updated { id },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_sets_take_two_calls_for_each_two_hundred() {
+        let plan = |operation| crate::testing::plan(operation, "External_Id__c", &[]);
+        let upsert = plan(Operation::Upsert);
+        assert_eq!(calls_for(&upsert, 150).total(), 2);
+        assert_eq!(calls_for(&upsert, 801).0["collections"], 5);
+        assert_eq!(calls_for(&plan(Operation::Update), 150).total(), 1);
+    }
 }

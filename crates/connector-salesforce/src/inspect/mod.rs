@@ -10,14 +10,15 @@ use serde_json::Value;
 
 use crate::automation::listing::Listing;
 use crate::client::{Call, Client};
+use crate::descriptions::Descriptions;
 use crate::errors::CallError;
-use crate::target::SalesforceTarget;
+use crate::query::{rows, text};
 
-/// Pages of a query that are followed.
-const PAGES: usize = 10;
-
-pub(crate) async fn inspect(target: &SalesforceTarget, intents: &[Intent]) -> Vec<Finding> {
-    let client = target.client();
+pub(crate) async fn inspect(
+    client: &Client,
+    descriptions: &Descriptions,
+    intents: &[Intent],
+) -> Vec<Finding> {
     // The smallest call that needs a session.
     let reached: Result<Value, CallError> = client.json(Call::get(&[])).await;
     if let Err(error) = reached {
@@ -29,7 +30,7 @@ pub(crate) async fn inspect(target: &SalesforceTarget, intents: &[Intent]) -> Ve
     let mut listing = Listing::default();
     for intent in intents {
         let place = |finding: Finding| finding.object(&intent.object);
-        match target.described(&intent.to).await {
+        match descriptions.of(&intent.to).await {
             Ok(described) => {
                 let about = object::inspect(client, intent, &described).await;
                 findings.extend(about.into_iter().map(place));
@@ -73,34 +74,4 @@ async fn organization(client: &Client) -> Finding {
             text(&org, "OrganizationType")
         ),
     )
-}
-
-/// All rows of a query; `door` is `query` or `tooling/query`.
-pub(crate) async fn rows(
-    client: &Client,
-    door: &[&str],
-    soql: &str,
-) -> Result<Vec<Value>, CallError> {
-    let mut page: Value = client.json(Call::get(door).query("q", soql)).await?;
-    let mut rows = Vec::new();
-    for _ in 0..PAGES {
-        if let Some(Value::Array(records)) = page.get_mut("records").map(Value::take) {
-            rows.extend(records);
-        }
-        // Behind the path of this door stands a cursor.
-        let next = page.get("nextRecordsUrl").and_then(Value::as_str);
-        let Some(cursor) = next.and_then(|next| next.rsplit('/').next()) else {
-            break;
-        };
-        let mut segments = door.to_vec();
-        segments.push(cursor);
-        page = client.json(Call::get(&segments)).await?;
-    }
-    Ok(rows)
-}
-
-/// A field of a row, or of a parent of it, `EntityDefinition.QualifiedApiName`; empty where it is null.
-pub(crate) fn text<'a>(row: &'a Value, path: &str) -> &'a str {
-    let found = path.split('.').try_fold(row, |value, name| value.get(name));
-    found.and_then(Value::as_str).unwrap_or_default()
 }

@@ -4,10 +4,10 @@ use connector::Intent;
 use model::Finding;
 use model::migration::Operation;
 
-use super::rows;
 use crate::client::Client;
 use crate::columns::listed;
 use crate::describe::{Described, ID};
+use crate::query::rows;
 use crate::soql::is_name;
 
 pub(super) async fn inspect(

@@ -69,6 +69,7 @@ mod tests {
             .unwrap(),
             schema: Arc::new(Schema::empty()),
             key: vec!["Id".to_owned()],
+            chunk_by: Vec::new(),
             key_is_unique: true,
             estimated_records: None,
             details: json!({ "object": "Contact", "fields": fields, "condition": null, "all_rows": false }),

@@ -55,6 +55,20 @@ struct Answer {
     records: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
+/// What a query tells of a record that may be of several objects (Object Reference, "Name"). `Type` is its object.
+const OF_ANY: &[&str] = &[
+    "Alias",
+    "Email",
+    "FirstName",
+    "Id",
+    "LastName",
+    "Name",
+    "Phone",
+    "Title",
+    "Type",
+    "Username",
+];
+
 impl SalesforceSource {
     async fn query(&self, select: &Select, soql: &str) -> Result<Answer, Failure> {
         let door = if select.all_rows { "queryAll" } else { "query" };
@@ -103,11 +117,20 @@ impl SalesforceSource {
             let relation = at.object.relation(step);
             let relation = relation.ok_or_else(|| unknown(at, step).field(path))?;
             let [to] = relation.to.as_slice() else {
+                let last = steps.next().filter(|_| steps.peek().is_none());
+                let is_told = |last: &str| OF_ANY.iter().any(|of| of.eq_ignore_ascii_case(last));
+                if last.is_some_and(is_told) {
+                    let column = Field::new(path, DataType::Utf8, true);
+                    return Ok(meta::with_native(column, "string"));
+                }
                 return Err(Failure::usage(
                     "polymorphic_path",
                     format!("`{step}` may point to any of {}", relation.to.join(", ")),
                 )
-                .hint("select the id itself")
+                .hint(format!(
+                    "select the id itself, or what a query tells of all of them: {}",
+                    listed(OF_ANY.iter().copied())
+                ))
                 .field(path));
             };
             described = Some(describe(&self.client, to).await?);
@@ -134,6 +157,14 @@ fn unknown(at: &Described, name: &str) -> Failure {
 #[async_trait]
 impl Source for SalesforceSource {
     async fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
+        if let Some(column) = object.chunk_by.first() {
+            return Err(Failure::usage(
+                "no_chunk_by",
+                format!("an org is read by ranges of its own ids, not along `{column}`"),
+            )
+            .field(column)
+            .hint("leave `chunk_by` out; where the order matters, bring the object into PostgreSQL or SQLite first, and read it from there"));
+        }
         let select = match &object.from {
             From::Table(name) => Select::all(name)?,
             From::Query(query) => Select::parse(query)?,
@@ -167,6 +198,7 @@ impl Source for SalesforceSource {
             object: object.clone(),
             schema: Arc::new(Schema::new(columns)),
             key,
+            chunk_by: Vec::new(),
             estimated_records: Some(answer.total_size),
             details: serde_json::to_value(&select)
                 .map_err(|error| Failure::bug(format!("a query does not serialise: {error}")))?,

@@ -25,9 +25,21 @@ pub struct Bed {
 }
 
 pub async fn bed() -> Bed {
-    let org = RehearsalOrg::start(Settings::default()).await.unwrap();
+    bed_of(rehearsal_org::Schema::standard()).await
+}
+
+pub async fn bed_of(schema: rehearsal_org::Schema) -> Bed {
+    let settings = Settings {
+        schema,
+        ..Settings::default()
+    };
+    let org = RehearsalOrg::start(settings).await.unwrap();
     let target = by_token(&org).await;
     Bed { org, target }
+}
+
+pub fn text(n: impl std::fmt::Display) -> Option<String> {
+    Some(n.to_string())
 }
 
 pub async fn by_token(org: &RehearsalOrg) -> Arc<dyn Target> {
@@ -39,12 +51,16 @@ pub async fn by_token(org: &RehearsalOrg) -> Arc<dyn Target> {
 }
 
 pub async fn by_app(org: &RehearsalOrg) -> Arc<dyn Target> {
-    let settings = SalesforceSettings {
+    salesforce_target("org", &app(org)).await.unwrap()
+}
+
+/// A login by client credentials.
+pub fn app(org: &RehearsalOrg) -> SalesforceSettings {
+    SalesforceSettings {
         client_id: Some(org.client_id().to_owned()),
         client_secret: Some(Secret::new(org.client_secret())),
         ..settings(org)
-    };
-    salesforce_target("org", &settings).await.unwrap()
+    }
 }
 
 pub fn settings(org: &RehearsalOrg) -> SalesforceSettings {
@@ -89,6 +105,19 @@ impl Bed {
             &["External_Id__c", "Name"],
         )
         .await
+    }
+
+    pub fn account_ids(&self) -> Vec<String> {
+        let accounts = self.org.records("Account");
+        let ids = accounts.iter().map(|account| account["Id"].as_str());
+        ids.map(|id| id.unwrap().to_owned()).collect()
+    }
+
+    /// A plan for contacts by a key of ours.
+    pub async fn contacts(&self, operation: Operation, fields: &[&str]) -> LoadPlan {
+        let key = "Contact_External_Id__c";
+        let fields = [&[key], fields].concat();
+        self.plan("Contact", operation, key, &fields).await
     }
 
     /// Moves records through one job, from opening to results.
@@ -182,8 +211,26 @@ pub fn accounts(count: usize) -> RecordBatch {
     batch(&[("External_Id__c", ids), ("Name", names)])
 }
 
+/// The org has them as they were sent, under the ids that were told.
+pub fn assert_held(org: &RehearsalOrg, sent: &BTreeMap<String, Sent>) {
+    for record in org.records("Account") {
+        let key = record["External_Id__c"].as_str().unwrap();
+        let n = key.trim_start_matches('A');
+        assert_eq!(record["Name"], format!("Name \"{n}\",\nLtd"));
+        let (Verdict::Created { id } | Verdict::Updated { id }) = &sent[key].verdict else {
+            panic!("{:?}", sent[key]);
+        };
+        assert_eq!(record["Id"], id.as_str());
+    }
+}
+
 pub fn count(results: &BTreeMap<String, Sent>, which: impl Fn(&Verdict) -> bool) -> usize {
     results.values().filter(|sent| which(&sent.verdict)).count()
+}
+
+/// The org has the record's key already.
+pub fn duplicate(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Failed { code, .. } if code == "DUPLICATE_VALUE")
 }
 
 pub fn created(verdict: &Verdict) -> bool {

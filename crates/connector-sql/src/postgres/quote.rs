@@ -16,9 +16,15 @@ pub(crate) fn text(text: &str) -> String {
     }
 }
 
-/// A list of texts as an array of a type.
-pub(crate) fn array<'a>(texts: impl IntoIterator<Item = &'a str>, item: &str) -> String {
-    let items: Vec<String> = texts.into_iter().map(text).collect();
+/// A list of texts, or of nulls among them, as an array of a type.
+pub(crate) fn array<'a, T: Into<Option<&'a str>>>(
+    texts: impl IntoIterator<Item = T>,
+    item: &str,
+) -> String {
+    let items: Vec<String> = texts
+        .into_iter()
+        .map(|item| item.into().map_or_else(|| "null".to_owned(), text))
+        .collect();
     format!("array[{}]::{item}[]", items.join(","))
 }
 
@@ -32,5 +38,9 @@ mod tests {
         assert_eq!(text("it's"), "'it''s'");
         assert_eq!(text("a\\'; drop"), " E'a\\\\''; drop'");
         assert_eq!(array(["1", "2"], "int4"), "array['1','2']::int4[]");
+        assert_eq!(
+            array([Some("null"), None], "text"),
+            "array['null',null]::text[]"
+        );
     }
 }

@@ -1,12 +1,16 @@
-//! Key ranges, shared by the databases of this crate: what a slice is, how slices tile an object, where planning goes on.
+//! Ranges of keys, or along `chunk_by` and key, shared by the databases of this crate: what a slice is, how slices tile an object, where planning goes on.
 //! What a key is made of, and how keys compare, only the database itself knows.
 
 mod cursor;
+mod parents;
 mod quantiles;
+mod section;
 mod slice;
 
-pub(crate) use cursor::{Cursor, stretch};
+pub(crate) use cursor::{Next, Planning};
+pub(crate) use parents::{Crowded, at_parents};
 pub(crate) use quantiles::{Point, between, candidates};
+pub(crate) use section::{Section, Sections};
 pub(crate) use slice::{KeySlice, cut_keys, keys_slice, tile};
 
 /// A slice that can't be cut is read whole up to this many times the byte budget.
@@ -64,6 +68,22 @@ pub(crate) fn too_large(
         Some(key) => failure.key(key),
         None => failure,
     }
+}
+
+/// Of a table that is cut along columns which no index begins with.
+pub(crate) fn without_index(object: &connector::SourceObject) -> Option<model::Finding> {
+    let first = object.chunk_by.first()?;
+    let table = object.object.from.describe();
+    let columns = [object.chunk_by.as_slice(), &object.key]
+        .concat()
+        .join(", ");
+    let finding = model::Finding::warning(
+        "chunk_by",
+        format!(
+            "no index of {table} begins with {first}, along which it is cut: the whole table is gone through for each chunk"
+        ),
+    );
+    Some(finding.hint(format!("create an index on {table} ({columns})")))
 }
 
 #[cfg(test)]

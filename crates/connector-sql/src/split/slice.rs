@@ -1,17 +1,25 @@
-//! A slice of an object: a half-open range of keys with ends that may be open, the records whose key is null, or a list of keys.
+//! A slice of an object: a half-open range with ends that may be open, the records whose key is null, or a list of keys.
 //! Together the range slices of a plan and the one of null keys hold every record once.
 
 use model::{Failure, Slice};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Section;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum KeySlice<K> {
     /// All records: the object has no key.
     Whole,
-    /// From a key, inclusive, to a key, exclusive, in the database's own order. No part of the key is null.
+    /// From a bound, inclusive, to a bound, exclusive, in the database's own order of `chunk_by` and key, none of them null. A bound may be the values of
+    /// `chunk_by` alone: all that have these lie above it.
     Range {
+        from: Option<Vec<K>>,
+        to: Option<Vec<K>>,
+    },
+    /// The same along the key, of records in which a column of `chunk_by` is null.
+    Parentless {
         from: Option<Vec<K>>,
         to: Option<Vec<K>>,
     },
@@ -20,6 +28,9 @@ pub(crate) enum KeySlice<K> {
     /// Records whose key has one of these texts.
     Keys(Vec<String>),
 }
+
+/// A section, and from where to where in it.
+pub(crate) type Range<'a, K> = (Section, Option<&'a [K]>, Option<&'a [K]>);
 
 impl<K: Serialize + DeserializeOwned> KeySlice<K> {
     pub(crate) fn parse(slice: &Slice) -> Result<Self, Failure> {
@@ -32,6 +43,17 @@ impl<K: Serialize + DeserializeOwned> KeySlice<K> {
         })
     }
 
+    /// The section and the bounds of a slice that can be cut.
+    pub(crate) fn range(&self) -> Option<Range<'_, K>> {
+        match self {
+            Self::Range { from, to } => Some((Section::Keyed, from.as_deref(), to.as_deref())),
+            Self::Parentless { from, to } => {
+                Some((Section::Parentless, from.as_deref(), to.as_deref()))
+            }
+            Self::Whole | Self::Nulls | Self::Keys(_) => None,
+        }
+    }
+
     pub(crate) fn slice(&self) -> Result<Slice, Failure> {
         serde_json::to_value(self)
             .map(Slice)
@@ -39,8 +61,9 @@ impl<K: Serialize + DeserializeOwned> KeySlice<K> {
     }
 }
 
-/// The ranges between cuts, which lie in order strictly between `from` and `to`.
+/// The slices of a section between cuts, which lie in order strictly between `from` and `to`.
 pub(crate) fn tile<K: Clone>(
+    section: Section,
     from: Option<Vec<K>>,
     cuts: Vec<Vec<K>>,
     to: Option<Vec<K>>,
@@ -48,12 +71,9 @@ pub(crate) fn tile<K: Clone>(
     let mut from = from;
     let mut slices = Vec::with_capacity(cuts.len() + 1);
     for cut in cuts {
-        slices.push(KeySlice::Range {
-            from: from.replace(cut.clone()),
-            to: Some(cut),
-        });
+        slices.push(section.slice(from.replace(cut.clone()), Some(cut)));
     }
-    slices.push(KeySlice::Range { from, to });
+    slices.push(section.slice(from, to));
     slices
 }
 
@@ -93,7 +113,7 @@ mod tests {
 
     #[test]
     fn ranges_join_without_gap() {
-        let slices = tile(None, vec![vec![1], vec![5]], None);
+        let slices = tile(Section::Keyed, None, vec![vec![1], vec![5]], None);
         let ends: Vec<_> = slices
             .iter()
             .map(|slice| match slice {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use connector::SourceObject;
 use model::Failure;
-use model::migration::{From, Object};
+use model::migration::{From, Object, check_chunk_by};
 use record::meta;
 
+use super::along::Along;
 use super::database::{Database, Session, quoted};
 use super::details::{Details, OrderColumn};
 use super::kind::Kind;
 use super::value::Value;
 use crate::names::{Found, find, listed};
+use crate::split::Section;
 
 /// Records whose values tell what a column without a declared type holds.
 const INSPECTED: usize = 1_000;
@@ -175,6 +177,23 @@ async fn complete(
         place_of(&names, watermark, "watermark")?;
     }
     let key = key_places(object, &shape.columns, &names)?;
+    let parents = object
+        .chunk_by
+        .iter()
+        .map(|name| place_of(&names, name, "chunk_by"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let named = |places: &[usize]| -> Vec<String> {
+        places.iter().map(|place| names[*place].clone()).collect()
+    };
+    let chunk_by = named(&parents);
+    check_chunk_by(&chunk_by, &named(&key))?;
+    let ordered = |places: &[usize]| -> Vec<OrderColumn> {
+        let columns = places.iter().map(|place| OrderColumn {
+            name: names[*place].clone(),
+            nullable: !not_null[*place],
+        });
+        columns.collect()
+    };
     let row_number = shape
         .table
         .as_ref()
@@ -185,13 +204,7 @@ async fn complete(
             name: number.clone(),
             nullable: false,
         }],
-        (key, _) => key
-            .iter()
-            .map(|place| OrderColumn {
-                name: names[*place].clone(),
-                nullable: !not_null[*place],
-            })
-            .collect(),
+        (key, _) => ordered(key),
     };
     let uniques = match &shape.table {
         Some((table, _)) => uniques(session, table).await?,
@@ -203,6 +216,7 @@ async fn complete(
         table: shape.table.is_some(),
         kinds,
         order,
+        chunk_by: ordered(&parents),
         row_number,
         indexed: false,
     };
@@ -210,7 +224,8 @@ async fn complete(
     Ok(SourceObject {
         object: object.clone(),
         schema: Arc::new(Schema::new(fields)),
-        key: key.iter().map(|place| names[*place].clone()).collect(),
+        key: named(&key),
+        chunk_by,
         key_is_unique,
         estimated_records: match &shape.table {
             Some((table, _)) => estimate(session, table).await?,
@@ -364,7 +379,8 @@ async fn indexed(session: &mut Session<'_>, details: &Details) -> Result<bool, F
     if !details.table || details.order.is_empty() {
         return Ok(false);
     }
-    let first = &details.columns()[0];
+    let along = Along::of(details, Section::Keyed);
+    let first = &along.columns()[0];
     let sql = format!(
         "explain query plan select {first} from {} q where {first} >= 1 order by {first} limit 1",
         details.relation

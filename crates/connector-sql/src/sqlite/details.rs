@@ -4,8 +4,8 @@ use connector::SourceObject;
 use model::Failure;
 use serde::{Deserialize, Serialize};
 
-use super::database::quoted;
 use super::kind::Kind;
+use crate::split::Sections;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,9 +16,12 @@ pub(super) struct Details {
     pub(super) kinds: Vec<Kind>,
     /// The columns by which records are ordered and split: the key, else the hidden row number; empty where there is neither.
     pub(super) order: Vec<OrderColumn>,
+    /// The columns before those along which it is cut.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) chunk_by: Vec<OrderColumn>,
     /// The name of the hidden row number, where the table has one.
     pub(super) row_number: Option<String>,
-    /// Whether a look at one key is cheap.
+    /// Whether a look at one value of the first column that it is cut along is cheap.
     pub(super) indexed: bool,
 }
 
@@ -53,14 +56,15 @@ impl Details {
 
     /// `q."a"` for each column of the order.
     pub(super) fn columns(&self) -> Vec<String> {
-        self.order
-            .iter()
-            .map(|column| format!("q.{}", quoted(&column.name)))
-            .collect()
+        self.order.iter().map(OrderColumn::sql).collect()
     }
 
-    pub(super) fn nullable(&self) -> bool {
-        self.order.iter().any(|column| column.nullable)
+    pub(super) fn sections(&self) -> Sections {
+        let nullable = |columns: &[OrderColumn]| columns.iter().any(|column| column.nullable);
+        Sections {
+            parentless: nullable(&self.chunk_by),
+            nulls: nullable(&self.order),
+        }
     }
 
     /// Whether records are ordered by their hidden row number.

@@ -1,6 +1,8 @@
 //! SQLite as a source: a file, read in read-only transactions, split by key ranges.
 
+mod along;
 mod catalogue;
+mod cut;
 mod database;
 mod describe;
 mod details;
@@ -21,9 +23,9 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{Catalogue, Read, Sizing, Source, SourceObject, Split};
 use model::migration::{Object, SqlSettings};
-use model::{Failure, Slice};
+use model::{Failure, Finding, Slice};
 
-use crate::split::{KeySlice, LOOK, keys_slice};
+use crate::split::{KeySlice, LOOK, keys_slice, without_index};
 use database::Database;
 use details::Details;
 
@@ -64,6 +66,15 @@ impl SqliteSource {
 impl Source for SqliteSource {
     async fn describe(&self, object: &Object) -> Result<SourceObject, Failure> {
         self.placed(object, describe::describe(&self.database, object).await)
+    }
+
+    fn inspect(&self, object: &SourceObject) -> Vec<Finding> {
+        match Details::of(object) {
+            Ok(details) if details.table && !details.indexed => without_index(object),
+            _ => None,
+        }
+        .into_iter()
+        .collect()
     }
 
     async fn catalogue(&self, only: &[String]) -> Result<Catalogue, Failure> {

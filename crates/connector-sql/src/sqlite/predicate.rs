@@ -3,10 +3,11 @@
 
 use connector::SourceObject;
 
+use super::along::Along;
 use super::details::{Details, row_number};
 use super::kind::Kind;
 use super::value::Value;
-use crate::split::KeySlice;
+use crate::split::{KeySlice, Section};
 
 /// A condition, empty where all records are meant.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -26,58 +27,25 @@ impl Condition {
 }
 
 pub(super) fn condition(details: &Details, slice: &KeySlice<Value>) -> Condition {
-    match slice {
-        KeySlice::Whole | KeySlice::Keys(_) => Condition::default(),
-        KeySlice::Nulls => {
-            let nulls: Vec<_> = details
-                .columns()
-                .iter()
-                .map(|column| format!("{column} is null"))
-                .collect();
-            Condition {
-                sql: nulls.join(" or "),
-                values: vec![],
-            }
-        }
-        KeySlice::Range { from, to } => {
-            let mut parts = not_null(details);
-            let mut values = vec![];
-            for (comparison, key) in [(">=", from), ("<", to)] {
-                if let Some(key) = key {
-                    parts.push(bound(details, comparison, key));
-                    values.extend(key.iter().cloned());
-                }
-            }
-            Condition {
-                sql: parts.join(" and "),
-                values,
-            }
+    let (section, from, to) = match slice {
+        KeySlice::Whole | KeySlice::Keys(_) => return Condition::default(),
+        KeySlice::Nulls => (Section::Nulls, None, None),
+        KeySlice::Range { from, to } => (Section::Keyed, from.as_ref(), to.as_ref()),
+        KeySlice::Parentless { from, to } => (Section::Parentless, from.as_ref(), to.as_ref()),
+    };
+    let along = Along::of(details, section);
+    let mut parts = along.conditions.clone();
+    let mut values = vec![];
+    for (comparison, bound) in [(">=", from), ("<", to)] {
+        if let Some(bound) = bound {
+            parts.push(along.bound(comparison, bound));
+            values.extend(bound.iter().cloned());
         }
     }
-}
-
-pub(super) fn not_null(details: &Details) -> Vec<String> {
-    details
-        .order
-        .iter()
-        .zip(details.columns())
-        .filter(|(order, _)| order.nullable)
-        .map(|(_, column)| format!("{column} is not null"))
-        .collect()
-}
-
-/// A comparison of the key with values to be bound.
-pub(super) fn bound(details: &Details, comparison: &str, key: &[Value]) -> String {
-    let values: Vec<_> = key.iter().map(Value::placeholder).collect();
-    let columns = details.columns();
-    if let ([column], [value]) = (columns.as_slice(), values.as_slice()) {
-        return format!("{column} {comparison} {value}");
+    Condition {
+        sql: parts.join(" and "),
+        values,
     }
-    format!(
-        "({}) {comparison} ({})",
-        columns.join(","),
-        values.join(",")
-    )
 }
 
 /// Conditions that find the records with these keys by an index, some more perhaps; none where only a look at every record tells.

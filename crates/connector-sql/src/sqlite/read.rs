@@ -1,4 +1,4 @@
-//! Reads a slice in one transaction, and cuts it at keys that it has when it proves too big.
+//! Reads a slice in one transaction, or cuts it when it proves too big.
 //! Columns hold any kind of value, so each value is looked at, and one of a wrong kind rejects its record alone.
 
 use std::collections::HashSet;
@@ -12,6 +12,8 @@ use model::{Failure, Slice};
 use record::Refusal;
 use sqlx::AssertSqlSafe;
 
+use super::along::Along;
+use super::cut;
 use super::database::{Database, Session, quoted};
 use super::details::{Details, row_name};
 use super::failure::failure;
@@ -19,9 +21,7 @@ use super::predicate::{self, Condition};
 use super::put::put;
 use super::value::Value;
 use crate::rows::{Naming, Rows};
-use crate::split::{
-    KeySlice, MOST_PARTS, cut_keys, hard_limit, rows_per_part, thinned, tile, too_large,
-};
+use crate::split::{KeySlice, cut_keys, hard_limit, rows_per_part, too_large};
 
 pub(super) async fn read(
     database: &Database,
@@ -37,16 +37,22 @@ pub(super) async fn read(
         return by_keys(&mut session, object, &details, keys, budget, epoch).await;
     }
     let condition = predicate::condition(&details, &slice);
-    let cuttable = matches!(slice, KeySlice::Range { .. });
-    let mut reading = Reading::new(object, &details, budget, cuttable)?;
+    let section = slice.range().map(|(section, ..)| section);
+    let along = section.map_or_else(
+        || Along::key(&details),
+        |section| Along::of(&details, section),
+    );
+    let cuttable = section.is_some();
+    let mut reading = Reading::new(object, &details, &along, budget, cuttable)?;
     if reading.run(&mut session, &condition).await? == End::Over {
         let part = rows_per_part(reading.rows.len(), reading.rows.bytes(), budget);
-        if let Some(parts) = ranges(&mut session, &details, &slice, &condition, part).await? {
+        let parts = cut::ranges(&mut session, &details, &along, &slice, &condition, part).await?;
+        if let Some(parts) = parts {
             let parts = parts.iter().map(KeySlice::slice);
             return Ok(Read::TooBig(parts.collect::<Result<_, _>>()?));
         }
         // Keys that differ and are one by their collation.
-        reading = Reading::new(object, &details, budget, false)?;
+        reading = Reading::new(object, &details, &along, budget, false)?;
         reading.run(&mut session, &condition).await?;
     }
     let (records, rejected) = reading.finish(None)?;
@@ -67,6 +73,7 @@ async fn by_keys(
     epoch: String,
 ) -> Result<Read, Failure> {
     let found = predicate::by_keys(object, details, keys);
+    let along = Along::key(details);
     let all = vec![Condition::default()];
     let mut batches = vec![];
     let mut rejected = vec![];
@@ -79,8 +86,8 @@ async fn by_keys(
     };
     for (condition, part) in found.as_ref().unwrap_or(&all).iter().zip(parts) {
         let only: HashSet<&str> = part.iter().map(String::as_str).collect();
-        let mut stream = Box::pin(rows(session, object, details, condition));
-        let mut reading = Reading::new(object, details, budget, false)?;
+        let mut stream = Box::pin(rows(session, object, details, &along, condition));
+        let mut reading = Reading::new(object, details, &along, budget, false)?;
         loop {
             let row = stream.next().await.transpose()?;
             let ended = row.is_none();
@@ -88,7 +95,7 @@ async fn by_keys(
                 reading.take(&row)?;
             }
             if ended || reading.rows.bytes() > budget {
-                let full = Reading::new(object, details, budget, false)?;
+                let full = Reading::new(object, details, &along, budget, false)?;
                 let read = std::mem::replace(&mut reading, full);
                 let each = read.rows.bytes() / read.rows.len().max(1);
                 let (records, refused) = read.finish(Some(&only))?;
@@ -138,6 +145,7 @@ enum End {
 struct Reading<'a> {
     object: &'a SourceObject,
     details: &'a Details,
+    along: &'a Along<'a>,
     rows: Rows,
     /// The place of each column of the order among the values of a row.
     order: Vec<usize>,
@@ -152,6 +160,7 @@ impl<'a> Reading<'a> {
     fn new(
         object: &'a SourceObject,
         details: &'a Details,
+        along: &'a Along<'a>,
         budget: usize,
         cuttable: bool,
     ) -> Result<Self, Failure> {
@@ -159,15 +168,15 @@ impl<'a> Reading<'a> {
         let order = if details.by_row_number(object) {
             vec![width]
         } else {
-            details
-                .order
-                .iter()
-                .filter_map(|column| object.schema.index_of(&column.name).ok())
+            along
+                .names()
+                .filter_map(|name| object.schema.index_of(name).ok())
                 .collect()
         };
         Ok(Self {
             object,
             details,
+            along,
             rows: Rows::new(&object.schema)?,
             order,
             names: vec![],
@@ -184,7 +193,13 @@ impl<'a> Reading<'a> {
         condition: &Condition,
     ) -> Result<End, Failure> {
         let limit = hard_limit(self.budget);
-        let mut stream = Box::pin(rows(session, self.object, self.details, condition));
+        let mut stream = Box::pin(rows(
+            session,
+            self.object,
+            self.details,
+            self.along,
+            condition,
+        ));
         while let Some(row) = stream.next().await {
             self.take(&row?)?;
             if self.rows.bytes() > self.budget && self.cuttable && self.keys_differ {
@@ -194,6 +209,7 @@ impl<'a> Reading<'a> {
                 let key = self.first.as_ref().map(|key| {
                     let parts: Vec<_> = key
                         .iter()
+                        .skip(self.along.parents)
                         .map(|part| part.as_ref().map_or("null".to_owned(), Value::shown))
                         .collect();
                     parts.join(", ")
@@ -245,11 +261,12 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The rows of a condition in the key's order, with the hidden row number last where records are ordered by it.
+/// The rows of a condition in order, with the hidden row number last where records are ordered by it.
 fn rows<'a>(
     session: &'a mut Session<'_>,
     object: &'a SourceObject,
     details: &'a Details,
+    along: &'a Along<'a>,
     condition: &'a Condition,
 ) -> impl futures::Stream<Item = Result<Vec<Option<Value>>, Failure>> + Send + 'a {
     let mut columns: Vec<String> = object
@@ -264,7 +281,7 @@ fn rows<'a>(
     let order = if details.order.is_empty() {
         String::new()
     } else {
-        format!("order by {}", details.columns().join(","))
+        format!("order by {}", along.list())
     };
     let sql = format!(
         "select {} from {} q {} {order}",
@@ -283,62 +300,4 @@ fn rows<'a>(
             .map(|column| Value::of(&row, column).map_err(|error| failure(&error)))
             .collect()
     })
-}
-
-/// Ranges that tile the given one with about `part` records each; none where all its keys are one.
-async fn ranges(
-    session: &mut Session<'_>,
-    details: &Details,
-    slice: &KeySlice<Value>,
-    condition: &Condition,
-    part: usize,
-) -> Result<Option<Vec<KeySlice<Value>>>, Failure> {
-    let KeySlice::Range { from, to } = slice else {
-        return Ok(None);
-    };
-    let names: Vec<String> = (0..details.order.len())
-        .map(|n| format!("s.k{n}"))
-        .collect();
-    let keys: Vec<String> = details
-        .columns()
-        .iter()
-        .enumerate()
-        .map(|(n, column)| format!("{column} as k{n}"))
-        .collect();
-    let names = names.join(",");
-    let mut cuts = vec![];
-    // A cut lies above the first key, so that both of its sides hold something.
-    for (chosen, limit) in [
-        (format!("s.place % {part} = 0 and s.above > 1"), ""),
-        ("s.above > 1".to_owned(), "limit 1"),
-    ] {
-        let sql = format!(
-            "select {names} from (select {}, row_number() over w as place, rank() over w as above from {} q {} window w as (order by {})) s \
-             where {chosen} group by {names} order by {names} {limit}",
-            keys.join(","),
-            details.relation,
-            condition.clause(),
-            details.columns().join(","),
-        );
-        cuts = whole_keys(session.values(&sql, &condition.values).await?)?;
-        if !cuts.is_empty() {
-            break;
-        }
-    }
-    if cuts.is_empty() {
-        return Ok(None);
-    }
-    let cuts = thinned(cuts, MOST_PARTS - 1);
-    Ok(Some(tile(from.clone(), cuts, to.clone())))
-}
-
-/// Keys, no part of them null.
-pub(super) fn whole_keys(rows: Vec<Vec<Option<Value>>>) -> Result<Vec<Vec<Value>>, Failure> {
-    rows.into_iter()
-        .map(|row| {
-            row.into_iter()
-                .collect::<Option<Vec<_>>>()
-                .ok_or_else(|| Failure::bug("a null where a key was asked for"))
-        })
-        .collect()
 }

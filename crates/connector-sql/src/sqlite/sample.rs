@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use model::Failure;
 
+use super::along::Along;
 use super::database::{Session, quoted};
 use super::details::Details;
-use super::predicate;
 use super::value::Value;
-use crate::split::{Point, candidates};
+use crate::split::{Next, Point, at_parents, candidates};
 
 /// Records that are looked at, at least and at most.
 const LOOKS: (f64, f64) = (200.0, 2_000.0);
@@ -24,9 +24,8 @@ pub(super) async fn cuts(
     session: &mut Session<'_>,
     details: &Details,
     row_number: &str,
-    from: Option<&[Value]>,
+    next: &Next<Value>,
     records: u64,
-    wanted: usize,
 ) -> Result<(Vec<Vec<Value>>, bool), Failure> {
     let number = format!("q.{}", quoted(row_number));
     let table = &details.relation;
@@ -51,44 +50,149 @@ pub(super) async fn cuts(
         let place = i128::from(first) + span * look / looks;
         let _ = write!(list, "{}({place})", if look == 0 { "" } else { "," });
     }
-    let mut conditions = predicate::not_null(details);
-    conditions.push("true".to_owned());
-    let beyond = from.map_or_else(
-        || "1".to_owned(),
-        |from| predicate::bound(details, ">", from),
-    );
-    let columns = details.columns().join(",");
-    let sql = format!(
-        "with looks(place) as (values {list}), \
-         numbers(number) as (select (select {number} from {table} q where {number} >= looks.place order by {number} limit 1) from looks) \
-         select {columns}, {beyond} from numbers cross join {table} q on {number} = numbers.number where {} order by {columns}",
-        conditions.join(" and ")
-    );
-    let rows = session.values(&sql, from.unwrap_or_default()).await?;
-    let each = total / rows.len().max(1) as f64;
-    let mut points: Vec<Point<Sampled>> = vec![];
-    for mut row in rows {
-        let beyond = row.pop().flatten() == Some(Value::Integer(1));
-        let Some(key) = row.into_iter().collect::<Option<Vec<_>>>() else {
-            continue;
-        };
-        match points.last_mut() {
-            Some(point) if point.key.0 == key => point.at += each,
-            _ => points.push(Point {
-                key: (key, beyond),
-                before: each,
-                at: 0.0,
-            }),
-        }
-    }
-    let mut cuts: Vec<Vec<Value>> = candidates(&points, records as f64, |_, _, _| vec![])
-        .into_iter()
-        .filter(|(_, beyond)| *beyond)
-        .map(|(key, _)| key)
-        .collect();
-    let last = cuts.len() <= wanted;
-    cuts.truncate(wanted.saturating_add(1));
+    let along = Along::of(details, next.section);
+    let looks = Looks {
+        numbers: format!(
+            "with looks(place) as (values {list}), \
+             numbers(number) as (select (select {number} from {table} q where {number} >= looks.place order by {number} limit 1) from looks)"
+        ),
+        joined: format!(
+            "from numbers cross join {table} q on {number} = numbers.number where {} order by {}",
+            [along.conditions.as_slice(), &["true".to_owned()]]
+                .concat()
+                .join(" and "),
+            along.list(),
+        ),
+        along,
+        total,
+        from: next.from.as_deref(),
+        only_some: !details.chunk_by.is_empty(),
+    };
+    let mut cuts = if looks.along.parents > 0 {
+        looks.where_parents_begin(session, records as f64).await?
+    } else {
+        looks.between_keys(session, records as f64).await?
+    };
+    let last = cuts.len() <= next.wanted;
+    cuts.truncate(next.wanted.saturating_add(1));
     Ok((cuts, last))
+}
+
+/// Records that are looked at.
+struct Looks<'a> {
+    /// Their row numbers, as what stands before `select`.
+    numbers: String,
+    /// Those of the section in its order, as what stands behind what is selected.
+    joined: String,
+    along: Along<'a>,
+    /// Records of the table, about.
+    total: f64,
+    /// Where planning stands.
+    from: Option<&'a [Value]>,
+    /// The section is but a part of what is looked at.
+    only_some: bool,
+}
+
+impl Looks<'_> {
+    /// Keys with what is selected behind them, and how many records each of them stands for.
+    async fn rows(
+        &self,
+        session: &mut Session<'_>,
+        selected: &str,
+        values: &[Value],
+    ) -> Result<(Vec<Vec<Option<Value>>>, f64), Failure> {
+        let (numbers, joined) = (&self.numbers, &self.joined);
+        let sql = format!("{numbers} select {}{selected} {joined}", self.along.list());
+        let rows = session.values(&sql, values).await?;
+        let all = if self.only_some {
+            let looks = format!("{numbers} select count(number) from numbers");
+            session.integer(&looks).await?.unwrap_or_default() as f64
+        } else {
+            rows.len() as f64
+        };
+        Ok((rows, self.total / all.max(1.0)))
+    }
+
+    async fn between_keys(
+        &self,
+        session: &mut Session<'_>,
+        wanted: f64,
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        let from = self.from.unwrap_or_default();
+        let beyond = match from {
+            [] => ",1".to_owned(),
+            from => format!(",{}", self.along.bound(">", from)),
+        };
+        let (rows, each) = self.rows(session, &beyond, from).await?;
+        let mut points: Vec<Point<Sampled>> = vec![];
+        for mut row in rows {
+            let beyond = row.pop().flatten() == Some(Value::Integer(1));
+            let Some(key) = row.into_iter().collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            match points.last_mut() {
+                Some(point) if point.key.0 == key => point.at += each,
+                _ => points.push(Point {
+                    key: (key, beyond),
+                    before: each,
+                    at: 0.0,
+                }),
+            }
+        }
+        let cuts = candidates(&points, wanted, |_, _, _| vec![]).into_iter();
+        let cuts = cuts.filter(|(_, beyond)| *beyond).map(|(key, _)| key);
+        Ok(cuts.collect())
+    }
+
+    async fn where_parents_begin(
+        &self,
+        session: &mut Session<'_>,
+        wanted: f64,
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        let parents = self.along.parents;
+        let mut selected = format!(
+            ",dense_rank() over (order by {})",
+            self.along.columns()[..parents].join(",")
+        );
+        let mut values = vec![];
+        match self.from {
+            None => selected += ",1,1",
+            Some(from) => {
+                let parent = &from[..parents.min(from.len())];
+                // All children of a parent lie above the bound at which it begins.
+                let within = if from.len() > parents { ">" } else { ">=" };
+                selected += &format!(
+                    ",{},{}",
+                    self.along.bound(">", parent),
+                    self.along.bound(within, from)
+                );
+                values.extend(parent.iter().chain(from).cloned());
+            }
+        }
+        let (rows, each) = self.rows(session, &selected, &values).await?;
+        let is_true = |value: Option<Option<Value>>| value.flatten() == Some(Value::Integer(1));
+        let (mut keys, mut numbers, mut beyond) = (vec![], vec![], vec![]);
+        for mut row in rows {
+            let within = is_true(row.pop());
+            let begins = is_true(row.pop());
+            if let Some(Some(Value::Integer(number))) = row.pop()
+                && let Some(key) = row.into_iter().collect::<Option<Vec<_>>>()
+            {
+                keys.push(key);
+                numbers.push(number);
+                beyond.push((begins, within));
+            }
+        }
+        let cuts = at_parents(&numbers, each, wanted).into_iter();
+        let cuts = cuts.filter_map(|cut| {
+            let (begins, within) = beyond[cut.row];
+            match cut.within {
+                true => within.then(|| keys[cut.row].clone()),
+                false => begins.then(|| keys[cut.row][..parents].to_vec()),
+            }
+        });
+        Ok(cuts.collect())
+    }
 }
 
 /// A guess at the number of records, from how close their row numbers lie.

@@ -9,7 +9,7 @@ use super::details::Details;
 use super::kind::Kind;
 use super::value::Value;
 use super::{sample, walk};
-use crate::split::{Cursor, KeySlice, stretch};
+use crate::split::{KeySlice, Next, Planning, Section};
 
 /// What a value takes in a batch, about, where nothing tells.
 const WIDTH: usize = 16;
@@ -27,18 +27,15 @@ pub(super) async fn split(
             cursor: None,
         });
     }
-    let from = match cursor.map(Cursor::<Value>::parse).transpose()? {
-        Some(Cursor::Nulls) => {
-            return Ok(Split {
-                slices: vec![KeySlice::<Value>::Nulls.slice()?],
-                cursor: None,
-            });
-        }
-        Some(Cursor::At(key)) => Some(key),
-        None => None,
-    };
-    let (cuts, last) = cuts(database, object, &details, from.as_deref(), sizing).await?;
-    stretch(from, cuts, last, details.nullable(), sizing.slices)
+    let mut planning = Planning::resume(cursor, details.sections(), sizing.slices)?;
+    while let Some(next) = planning.next() {
+        let (cuts, last) = match next.section {
+            Section::Nulls => (vec![], true),
+            _ => cuts(database, object, &details, &next, sizing).await?,
+        };
+        planning.add(cuts, last)?;
+    }
+    planning.split()
 }
 
 /// The next cuts, and whether there are no others.
@@ -46,7 +43,7 @@ async fn cuts(
     database: &Database,
     object: &SourceObject,
     details: &Details,
-    from: Option<&[Value]>,
+    next: &Next<Value>,
     sizing: Sizing,
 ) -> Result<(Vec<Vec<Value>>, bool), Failure> {
     if !details.table {
@@ -55,18 +52,11 @@ async fn cuts(
     let fitting = sizing.bytes / (object.schema.fields().len().max(1) * WIDTH);
     let records = sizing.records.min(fitting as u64).max(1);
     let mut session = database.begin().await?;
-    if details.indexed && integer_order(object, details) {
-        walk::cuts(&mut session, details, from, records, sizing.slices).await
+    if details.indexed && details.chunk_by.is_empty() && integer_order(object, details) {
+        let from = next.from.as_deref();
+        walk::cuts(&mut session, details, from, records, next.wanted).await
     } else if let Some(row_number) = &details.row_number {
-        sample::cuts(
-            &mut session,
-            details,
-            row_number,
-            from,
-            records,
-            sizing.slices,
-        )
-        .await
+        sample::cuts(&mut session, details, row_number, next, records).await
     } else {
         Ok((vec![], true))
     }

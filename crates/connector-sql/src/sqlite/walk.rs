@@ -3,10 +3,11 @@
 
 use model::Failure;
 
+use super::along::Along;
 use super::database::Session;
 use super::details::Details;
-use super::predicate;
 use super::value::Value;
+use crate::split::Section;
 
 /// Places that are looked at between two cuts.
 const LOOKS: i128 = 8;
@@ -22,7 +23,10 @@ pub(super) async fn cuts(
     records: u64,
     wanted: usize,
 ) -> Result<(Vec<Vec<Value>>, bool), Failure> {
-    let ladder = Ladder { details };
+    let ladder = Ladder {
+        details,
+        along: Along::of(details, Section::Keyed),
+    };
     let first = match from {
         Some([Value::Integer(key)]) => ladder.keys(session, *key, 1).await?,
         Some(_) => vec![],
@@ -45,6 +49,7 @@ pub(super) async fn cuts(
 
 struct Ladder<'a> {
     details: &'a Details,
+    along: Along<'a>,
 }
 
 impl Ladder<'_> {
@@ -132,11 +137,11 @@ impl Ladder<'_> {
         count: u64,
     ) -> Result<Vec<i64>, Failure> {
         let from = [Value::Integer(from)];
-        let column = self.details.columns().join(",");
+        let column = self.along.list();
         let sql = format!(
             "select {column} from {} q where {} order by {column} limit {count}",
             self.details.relation,
-            predicate::bound(self.details, ">=", &from),
+            self.along.bound(">=", &from),
         );
         let rows = session.values(&sql, &from).await?;
         Ok(rows
@@ -149,12 +154,12 @@ impl Ladder<'_> {
     }
 
     async fn last(&self, session: &mut Session<'_>) -> Result<Option<i64>, Failure> {
-        let column = self.details.columns().join(",");
+        let column = self.along.list();
         let to = [Value::Integer(i64::MAX)];
         let sql = format!(
             "select {column} from {} q where {} order by {column} desc limit 1",
             self.details.relation,
-            predicate::bound(self.details, "<=", &to),
+            self.along.bound("<=", &to),
         );
         let rows = session.values(&sql, &to).await?;
         Ok(match rows.first().and_then(|row| row.first()) {

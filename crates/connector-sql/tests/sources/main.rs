@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod catalogue;
+mod chunk_by;
 mod first;
 mod postgres_errors;
 mod postgres_tiling;

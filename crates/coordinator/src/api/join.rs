@@ -6,8 +6,8 @@ use api::{StartRun, Started};
 use control::Control;
 use model::migration::Migration;
 use model::{Failure, RunId, RunKind, RunStatus, Scope};
+use sha2::{Digest, Sha256};
 
-use super::start::{kind_of, sha256};
 use crate::{preflight, scope};
 
 /// What becomes of a request whose key a run has.
@@ -96,6 +96,18 @@ pub(crate) async fn join(
         ),
     )
     .hint("join it with the options that it began with, or give this run a key of its own"))
+}
+
+pub(super) fn kind_of(request: &StartRun) -> RunKind {
+    match request.dry_run {
+        true => RunKind::DryRun,
+        false => RunKind::Full,
+    }
+}
+
+/// By which a file is known to be the same.
+pub(super) fn sha256(file: &str) -> String {
+    format!("{:x}", Sha256::digest(file.as_bytes()))
 }
 
 fn follow(run: &control::Run, same_file: bool) -> Result<Joining, Failure> {

@@ -4,13 +4,12 @@ use api::{CheckReport, CheckedObject, StartRun, Started};
 use axum::Json;
 use axum::extract::State;
 use control::{CreatedRun, NewObject, NewRun};
-use model::{Failure, RunId, RunKind};
+use model::{Failure, RunId};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::Office;
 use super::answer::Answer;
-use super::join::{Joining, join};
+use super::join::{Joining, join, kind_of, sha256};
 use crate::preflight::{self, Prepared, PreparedObject};
 
 pub(crate) async fn start(
@@ -81,17 +80,6 @@ pub(crate) async fn check(
         migration: prepared.migration.migration,
         objects,
     }))
-}
-
-pub(crate) fn kind_of(request: &StartRun) -> RunKind {
-    match request.dry_run {
-        true => RunKind::DryRun,
-        false => RunKind::Full,
-    }
-}
-
-pub(crate) fn sha256(text: &str) -> String {
-    format!("{:x}", Sha256::digest(text.as_bytes()))
 }
 
 fn new_run(

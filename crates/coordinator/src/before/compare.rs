@@ -178,6 +178,7 @@ impl Comparison<'_> {
 
     fn unused(&self, read: &SourceObject, filled: &[Filled<'_>]) -> Vec<ComparedColumn> {
         let mut used: BTreeSet<&str> = read.key.iter().map(String::as_str).collect();
+        used.extend(read.chunk_by.iter().map(String::as_str));
         used.extend(self.object.watermark.as_deref());
         for surveyed in filled.iter().filter_map(|field| field.surveyed) {
             used.extend(surveyed.columns.iter().map(String::as_str));

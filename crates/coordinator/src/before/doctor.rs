@@ -130,6 +130,7 @@ async fn look_at_source(source: &dyn Source, object: &Object, intent: &mut Inten
             ),
         ));
     }
+    findings.extend(source.inspect(&described));
     findings
 }
 

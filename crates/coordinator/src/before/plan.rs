@@ -163,6 +163,7 @@ impl Planner<'_> {
             to: prepared.target.name.clone(),
             operation: prepared.operation.as_str().to_owned(),
             key: prepared.plan.key.clone(),
+            chunk_by: prepared.source.chunk_by.clone(),
             records: records.value,
             records_are: records.known,
             chunks: chunks.value,

@@ -9,11 +9,10 @@ use model::migration::Operation;
 use model::{Failure, FailureKind};
 
 use super::fill::Batch;
-use super::follow::CALM;
 use super::manifest::Manifest;
 use super::reading::Reading;
 use super::send::taken_over;
-use super::{Desk, jobs_of};
+use super::{CALM, Desk, jobs_of};
 
 /// Tries of one call; then the job is put down, and taken up again later.
 const TRIES: u32 = 4;

@@ -15,7 +15,7 @@ use super::calls::look_first_again;
 use super::manifest::Manifest;
 use super::reading::{Part, Reading};
 use super::send::taken_over;
-use super::{Desk, jobs_of, small_sets_of};
+use super::{CALM, Desk, jobs_of, small_sets_of};
 
 /// The shortest pause between two looks at a job, each of which is a call that somebody pays for.
 const SOON: Duration = Duration::from_millis(100);
@@ -25,8 +25,6 @@ const LATE: Duration = Duration::from_secs(60);
 const SWIFT: u64 = 200_000;
 /// How often the kill switch and the lease are looked to meanwhile.
 const LOOK: Duration = Duration::from_millis(500);
-/// The first pause before records that others held are sent again; it doubles.
-pub(super) const CALM: Duration = Duration::from_millis(500);
 
 /// What is left of a job's chunks: their manifests, and the rows that are to be sent again.
 #[derive(Default)]

@@ -26,6 +26,8 @@ use self::room::Room;
 
 /// Jobs of one loader that are on their way at once, uploads and followings together.
 const AT_ONCE: usize = 4;
+/// The first pause before records that others held are sent again; it doubles.
+const CALM: Duration = Duration::from_millis(500);
 
 /// One loader's work on one target.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 //! `Migration::parse` is the only door; what comes out of it is consistent in itself.
 
 mod automation;
+mod chunk_by;
 mod connection;
 mod environment;
 mod field;
@@ -26,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{Automation, AutomationKind};
+pub use chunk_by::check_chunk_by;
 pub use connection::{Connection, CsvSettings, SalesforceSettings, SqlSettings};
 pub use environment::resolve;
 pub use field::{

@@ -25,6 +25,16 @@ pub struct Object {
     )]
     #[schemars(with = "OneOrMany")]
     pub key: Vec<String>,
+    /// The source columns along which a table is cut into chunks, before those of the key: a reference to the parent, so that children of one parent come
+    /// into one chunk, or into as few as hold them. An org locks a parent while a child of it is written, and jobs that share parents fight for them. Records
+    /// in which one of the columns is null come last. An index that begins with these columns makes it cheap. Left out, the key alone is what is cut by.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub chunk_by: Vec<String>,
     /// The column that tells which of two versions of a record is the later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<String>,

@@ -18,6 +18,7 @@ pub struct Entry<'a> {
     pub to: &'a str,
     pub operation: Operation,
     pub external_id: &'a [String],
+    pub id_map: bool,
     pub after: &'a [String],
     pub fields: Vec<FieldLine<'a>>,
 }
@@ -79,6 +80,9 @@ impl Page {
         self.line(&format!("    to: {}", scalar(entry.to)));
         self.line(&format!("    operation: {}", entry.operation.as_str()));
         self.names("external_id", entry.external_id);
+        if entry.id_map {
+            self.line("    id_map: true");
+        }
         self.names("after", entry.after);
         self.line("    fields:");
         for line in &entry.fields {

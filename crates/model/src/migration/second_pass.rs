@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn an_object_that_refers_to_itself_is_moved_and_then_linked() {
-        let objects = object("people", ", Boss: { lookup: people, by: boss }");
+        let objects = object("people", ", Boss: { lookup: people, by: boss }")
+            .replace("key: id", "key: id, chunk_by: team");
         let migration = parse("salesforce", &objects).unwrap();
         assert_eq!(order_of(&migration), ["people", "people-links"]);
         let first = migration.object("people").unwrap().fields.as_ref().unwrap();
@@ -217,6 +218,7 @@ mod tests {
             (links.operation, links.reconcile.counts),
             (Operation::Upsert, false)
         );
+        assert_eq!(links.chunk_by, ["team"], "the same records, cut alike");
         let again = Migration::parse(&migration.to_yaml().unwrap(), "m.yaml").unwrap();
         assert_eq!(again, migration, "what is stored is read again as it is");
         let sql = parse("sqlite", &objects).unwrap();

@@ -106,6 +106,9 @@ fn check_object(migration: &Migration, object: &Object) -> Checked {
             "name at least one field, or leave `fields` out on an SQL target",
         );
     }
+    object
+        .check_chunk_by()
+        .map_err(|failure| (failure, "chunk_by".to_owned()))?;
     for parent in &object.after {
         if migration.object(parent).is_none() {
             return wrong(
@@ -309,6 +312,16 @@ objects:
             (
                 "  - name: x\n    from: { table: t }\n    to: T\n    rules:\n      - { name: a, require: \"\" }\n",
                 "empty_expression",
+                11,
+            ),
+            (
+                "  - name: x\n    from: { file: t.csv }\n    to: T\n    chunk_by: parent\n",
+                "no_chunk_by",
+                10,
+            ),
+            (
+                "  - name: x\n    from: { table: t }\n    key: [id, parent]\n    to: T\n    chunk_by: parent\n",
+                "repeated_column",
                 11,
             ),
         ];

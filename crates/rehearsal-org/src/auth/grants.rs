@@ -1,12 +1,13 @@
 //! The token endpoint: client credentials, JWT bearer, refresh token, username and password.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use ring::hmac;
 use serde_json::{Value as Json, json};
 
-use super::{Auth, MOST_FORM, basic_credentials, jwt, same, to_base64};
+use super::{Auth, MOST_FORM, base64, jwt, same};
 use crate::errors::ApiError;
-use crate::org::{Org, USERNAME};
+use crate::furnish::USERNAME;
+use crate::org::Org;
 use crate::rest::Reply;
 use crate::rest::call::{Call, form_pairs};
 use crate::values::moment::now;
@@ -177,11 +178,22 @@ fn granted(org: &Org, signed: bool) -> Json {
     reply
 }
 
+fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let text = String::from_utf8(base64::decode(encoded.trim())?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned()))
+}
+
 /// By which a client can tell that the identity comes from whoever knows its secret.
 fn signature(secret: &str, id: &str, issued: &str) -> String {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signature = hmac::sign(&secret, format!("{id}{issued}").as_bytes());
-    to_base64(signature.as_ref())
+    base64::encode(signature.as_ref())
 }
 
 #[cfg(test)]

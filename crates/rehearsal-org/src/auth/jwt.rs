@@ -27,7 +27,7 @@ pub(super) fn read(assertion: &str, key: Option<&PublicKey>) -> Option<Claims> {
     if header.get("alg").and_then(Json::as_str) != Some("RS256") {
         return None;
     }
-    let signature = base64(signature)?;
+    let signature = base64::decode(signature)?;
     if let Some(key) = key
         && !key.verifies(signed.as_bytes(), &signature)
     {
@@ -43,7 +43,7 @@ pub(super) fn read(assertion: &str, key: Option<&PublicKey>) -> Option<Claims> {
 }
 
 fn object(part: &str) -> Option<Map<String, Json>> {
-    serde_json::from_slice(&base64(part)?).ok()
+    serde_json::from_slice(&base64::decode(part)?).ok()
 }
 
 /// A number or a text, in seconds or milliseconds.

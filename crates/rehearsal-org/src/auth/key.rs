@@ -39,7 +39,7 @@ fn pem(text: &str) -> Option<(String, Vec<u8>)> {
     let (label, rest) = rest.split_once("-----")?;
     let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
     let body: String = body.split_whitespace().collect();
-    Some((label.to_owned(), base64(&body)?))
+    Some((label.to_owned(), base64::decode(&body)?))
 }
 
 /// A value, and what follows it.

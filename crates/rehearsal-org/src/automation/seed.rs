@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::furnish::Desk;
+use crate::desk::Desk;
 use crate::ids::id_text;
 use crate::schema::automation::{Automation, Flow, Trigger, ValidationRule};
 use crate::schema::catalogue::Object;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::job::{Delimiter, Spec};
+use super::spec::{Delimiter, Spec};
 use crate::errors::ApiError;
 use crate::schema::catalogue::{Catalogue, Object};
 use crate::write::Operation;

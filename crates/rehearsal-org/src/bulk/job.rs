@@ -1,4 +1,4 @@
-//! One ingest job: what it is to do, how far it is, and which state may follow which.
+//! One ingest job: how far it is, and which state may follow which.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use super::classic::ClassicJobs;
 use super::content::{Content, Spool};
 use super::query::QueryJobs;
+use super::spec::Spec;
 use super::table::Table;
-use crate::ids::{RecordId, id_text, parse_id};
+use crate::ids::{id_text, parse_id};
 use crate::values::moment::now;
-use crate::write::Operation;
 
 const PREFIX: [u8; 3] = *b"750";
 
@@ -54,37 +54,6 @@ impl State {
             Self::Aborted => !self.is_end(),
         }
     }
-}
-
-/// What a job was created to do.
-#[derive(Debug, Clone)]
-pub(super) struct Spec {
-    pub(super) object: u16,
-    pub(super) operation: Operation,
-    pub(super) operation_name: &'static str,
-    /// As the client wrote it.
-    pub(super) external_id: Option<String>,
-    pub(super) delimiter: Delimiter,
-    pub(super) crlf: bool,
-    pub(super) assignment_rule: Option<String>,
-    pub(super) api_version: String,
-    /// Whether an upsert by another key may have a column `Id`, blank in every row: clients of Bulk API 1.0 send one.
-    pub(super) blank_id: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Delimiter {
-    pub(super) name: &'static str,
-    pub(super) byte: u8,
-}
-
-/// What became of one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RowOutcome {
-    Unprocessed,
-    Created(RecordId),
-    Updated(RecordId),
-    Failed(Box<str>),
 }
 
 /// The id of the job with this number.

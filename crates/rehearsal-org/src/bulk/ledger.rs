@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 
 use super::content::Content;
-use super::job::RowOutcome;
 use crate::ids::RecordId;
 
 /// Start, end, outcome, and of the outcome the record's number or where its error begins.
@@ -15,6 +14,15 @@ const UNPROCESSED: u32 = 0;
 const CREATED: u32 = 1;
 const UPDATED: u32 = 2;
 const FAILED: u32 = 3;
+
+/// What became of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RowOutcome {
+    Unprocessed,
+    Created(RecordId),
+    Updated(RecordId),
+    Failed(Box<str>),
+}
 
 pub(super) struct Ledger {
     /// Where the entries begin: the upload's length.

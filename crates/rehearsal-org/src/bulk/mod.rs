@@ -14,6 +14,7 @@ mod process;
 pub(crate) mod query;
 mod results;
 pub(crate) mod routes;
+mod spec;
 pub(crate) mod summary;
 mod table;
 mod upload;

@@ -8,7 +8,9 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::csv::Fields;
-use super::job::{Job, RowOutcome, Spec, State, Upload};
+use super::job::{Job, State, Upload};
+use super::ledger::RowOutcome;
+use super::spec::Spec;
 use super::table::{Table, unreadable};
 use crate::errors::bulk_text;
 use crate::faults::locks::{delete_free, lock_drafts};

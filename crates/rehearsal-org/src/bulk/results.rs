@@ -8,7 +8,8 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
 use super::csv::{Fields, write_quoted};
-use super::job::{Job, RowOutcome, State};
+use super::job::{Job, State};
+use super::ledger::RowOutcome;
 use super::table::Table;
 use crate::org::Org;
 use crate::write::Operation;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::job::{Jobs, RowOutcome};
+use super::job::Jobs;
+use super::ledger::RowOutcome;
 use super::table::unreadable;
 use crate::errors::bulk_text;
 use crate::schema::catalogue::Catalogue;

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::content::Content;
 use super::csv::{CsvFault, Fields, Scanner};
-use super::job::{Delimiter, RowOutcome, Spec};
-use super::ledger::{Ledger, Rows};
+use super::ledger::{Ledger, RowOutcome, Rows};
+use super::spec::{Delimiter, Spec};
 use crate::schema::catalogue::{Catalogue, Home, Object};
 use crate::write::Operation;
 use crate::write::column::{Column, resolve};

@@ -1,6 +1,7 @@
 //! Knobs that make the org misbehave on purpose, for tests of what a client does then: failing and cut-off calls,
 //! locked rows, spent limits, expired sessions, jobs that fail half-way or stand still.
 
+mod amount;
 pub(crate) mod locks;
 mod plan;
 mod rule;
@@ -17,7 +18,8 @@ use tokio::sync::watch;
 use crate::ids::RecordId;
 use crate::settings::Pace;
 
-pub use plan::{Expiry, FaultPlan, JobFailure, PacePlan, Share, Span, Tokens};
+pub use amount::{Share, Span};
+pub use plan::{Expiry, FaultPlan, JobFailure, PacePlan, Tokens};
 pub use rule::{CallFault, CallRule};
 
 /// The knobs. All of them may be turned at any time, from any thread.

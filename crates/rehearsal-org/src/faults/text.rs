@@ -1,17 +1,37 @@
-//! The short form of a fault on a command line: `lock-rows=500`, `daily-limit=1000`, `calls-503=1%`,
-//! `calls-drop-after@PUT/batches=1`.
+//! Faults read from a text: the JSON document, or the short form on a command line: `lock-rows=500`,
+//! `daily-limit=1000`, `calls-503=1%`, `calls-drop-after@PUT/batches=1`.
 
 use super::CallFault;
-use super::plan::{Expiry, FaultPlan, JobFailure, PacePlan, Share, Span, Tokens, job_failure};
+use super::amount::{Share, Span};
+use super::plan::{Expiry, FaultPlan, JobFailure, PacePlan, Tokens, job_failure};
 use super::rule::{CallRule, fault};
+use crate::error::Error;
 use crate::settings::Pace;
 
 const KNOWN: &str = "lock-rows=N, lock-share=P%, lock-shared-parents, calls-FAULT[@[METHOD]/PATH]=N or P%, \
                      expire-sessions=N, expire-all-sessions=N, daily-limit=N, concurrent-limit=N, fail-job=ROWS, \
                      hold-jobs=ROWS, latency=TIME, pace=TIME, empty-results-204, seed=N";
 
+impl FaultPlan {
+    /// Reads the JSON document, or the short form such as `lock-rows=500` (see the README for all of them).
+    ///
+    /// # Errors
+    /// When it is neither; the text says what was expected.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let read = if text.trim_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        } else {
+            read(text.trim())
+        };
+        read.map_err(|problem| Error::Fault {
+            text: text.to_owned(),
+            problem,
+        })
+    }
+}
+
 /// Reads one fault.
-pub(super) fn read(text: &str) -> Result<FaultPlan, String> {
+fn read(text: &str) -> Result<FaultPlan, String> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name.trim(), Some(value.trim())),
         None => (text, None),

@@ -156,7 +156,8 @@ fn listed(object: &Object, field: u16) -> bool {
         | Home::Created
         | Home::Modified
         | Home::Actor
-        | Home::Address(_) => false,
+        | Home::Address(_)
+        | Home::Kind => false,
         Home::Stored | Home::FullName { .. } => object.at(field).name() != "OwnerId",
     }
 }

@@ -71,6 +71,11 @@ impl Call {
         }
     }
 
+    /// Whether it only reads.
+    pub(crate) fn reads(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+
     /// The path as faults compare it.
     pub(crate) fn path(&self) -> String {
         format!("/{}", self.segments.join("/"))

@@ -1,13 +1,15 @@
 //! What clients ask before they do anything: versions, resources, limits, counts.
 
-use axum::http::Method;
 use serde_json::{Value as Json, json};
 
 use super::call::Call;
 use super::reply::Reply;
-use super::route::{NEWEST, OLDEST};
 use crate::errors::ApiError;
 use crate::org::Org;
+
+/// The API versions answered: from the first that is not retired to the newest.
+pub(super) const OLDEST: u32 = 31;
+pub(super) const NEWEST: u32 = 67;
 
 /// The daily calls the org says it allows; it counts, but refuses only where a fault says so.
 const DAILY_CALLS: u64 = 1_000_000;
@@ -96,9 +98,4 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, ApiError> {
         .map(|(object, count)| json!({"count": count, "name": object.name}))
         .collect();
     Ok(Reply::json(&json!({"sObjects": counts})))
-}
-
-/// Whether a call only reads.
-pub(super) fn reads(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
 }

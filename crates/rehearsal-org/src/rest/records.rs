@@ -6,7 +6,6 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
-use super::misc::reads;
 use super::related;
 use super::reply::Reply;
 use crate::errors::ApiError;
@@ -102,7 +101,7 @@ pub(super) async fn by_id(
     call.only("GET,HEAD,PATCH,DELETE")?;
     let described = object(org, name)?;
     let id = existing(org, &org.read(), described, id)?;
-    if reads(&call.method) {
+    if call.reads() {
         return read(org, described, id, &call);
     }
     writable(org, name)?;

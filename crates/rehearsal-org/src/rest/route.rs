@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 
 use super::call::Call;
+use super::misc::{NEWEST, OLDEST};
 use super::reply::Reply;
 use super::{
     collections, composite, control, describe, misc, query, records, replication, search, tooling,
@@ -13,10 +14,6 @@ use super::{
 use crate::errors::ApiError;
 use crate::org::Org;
 use crate::{auth, bulk, soap};
-
-/// The API versions answered: from the first that is not retired to the newest.
-pub(super) const OLDEST: u32 = 31;
-pub(super) const NEWEST: u32 = 67;
 
 pub(super) async fn answer(org: &Arc<Org>, mut call: Call) -> Result<Reply, ApiError> {
     let segments = std::mem::take(&mut call.segments);

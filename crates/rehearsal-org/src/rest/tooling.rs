@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
-use super::misc::reads;
 use super::reply::Reply;
 use crate::automation::seed::durable_id;
 use crate::automation::set;
@@ -54,7 +53,7 @@ pub(super) async fn answer(org: &Arc<Org>, call: Call, path: &[&str]) -> Result<
                 .filter(|id| id.object == object.index && org.read().live(*id).is_some())
                 .ok_or_else(ApiError::not_found)?;
             call.only("GET,HEAD,PATCH")?;
-            if reads(&call.method) {
+            if call.reads() {
                 return Ok(Reply::json(&record(org, object, id, &call.version)));
             }
             let name = object.name.clone();

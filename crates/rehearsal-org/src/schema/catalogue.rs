@@ -40,6 +40,8 @@ pub(crate) struct Object {
     pub(crate) rules: Vec<Rule>,
     pub(super) door: Door,
     pub(crate) fields: Vec<Field>,
+    /// What a query through a polymorphic reference gives as `Type`; it is no field of the object's own.
+    pub(super) kind: Field,
     pub(super) by_name: HashMap<String, u16>,
     pub(super) by_relationship: HashMap<String, u16>,
     /// Values of a record created without them.
@@ -66,6 +68,8 @@ pub(crate) enum Home {
     },
     /// Street, city, state, postal code, country.
     Address([Option<u16>; 5]),
+    /// The object's name.
+    Kind,
 }
 
 #[derive(Debug, Clone)]
@@ -141,7 +145,15 @@ impl Object {
     }
 
     pub(crate) fn at(&self, field: u16) -> &Field {
-        &self.fields[usize::from(field)]
+        self.fields.get(usize::from(field)).unwrap_or(&self.kind)
+    }
+
+    /// The field by that name as it is seen through a polymorphic reference, where `Type` says of which object a record is. A group says which kind of group.
+    pub(crate) fn field_of_any(&self, name: &str) -> Option<u16> {
+        match name.eq_ignore_ascii_case("Type") && self.name != "Group" {
+            true => u16::try_from(self.fields.len()).ok(),
+            false => self.field(name),
+        }
     }
 }
 

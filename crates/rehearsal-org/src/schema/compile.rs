@@ -100,6 +100,7 @@ pub(super) fn object(
         rules: Vec::new(),
         door: object.door,
         fields,
+        kind: kind(),
         by_name,
         by_relationship,
         defaults: Vec::new(),
@@ -107,6 +108,18 @@ pub(super) fn object(
         children: Vec::new(),
         child_relationships: Vec::new(),
     })
+}
+
+/// The object's name as a field.
+fn kind() -> Field {
+    Field {
+        schema: FieldSchema::string("Type", 40).read_only(),
+        label: "Type".to_owned(),
+        home: Home::Kind,
+        references: Vec::new(),
+        index: None,
+        compound: None,
+    }
 }
 
 fn home(schema: &FieldSchema, by_name: &HashMap<String, u16>) -> Home {

@@ -2,7 +2,7 @@
 //! migrations of customer data add to them.
 
 use super::FieldKind::{Boolean, Date, Email, Int, Percent, Phone, Url};
-use super::service::queue_owner;
+use super::pieces::{migration, queue_owner};
 use super::{FieldSchema as F, ObjectSchema, OnDelete, sales, service};
 
 pub(super) fn objects() -> Vec<ObjectSchema> {
@@ -21,16 +21,6 @@ fn address(prefix: &str) -> Vec<F> {
         F::string(&part("State"), 80),
         F::string(&part("PostalCode"), 20),
         F::string(&part("Country"), 80),
-    ]
-}
-
-/// What a migration marks its records with.
-pub(super) fn migration() -> Vec<F> {
-    vec![
-        F::external_id("External_Id__c"),
-        F::external_id("Legacy_Key__c"),
-        F::string("Migration_Id__c", 80),
-        F::string("Migration_Source__c", 80),
     ]
 }
 

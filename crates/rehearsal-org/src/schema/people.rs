@@ -1,7 +1,7 @@
 //! Who works in the org: users, their profiles and roles, groups and queues.
 
 use super::FieldKind::{Boolean, Email, Phone, Picklist};
-use super::sales::{on, unowned};
+use super::pieces::{on, unowned};
 use super::{FieldSchema as F, ObjectSchema};
 
 pub(super) fn objects() -> Vec<ObjectSchema> {

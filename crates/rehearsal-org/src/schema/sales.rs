@@ -1,7 +1,7 @@
 //! What is sold and how: products, price books, the lines of opportunities, campaigns and their members.
 
-use super::FieldKind::{Boolean, Date, Int, Percent, Url};
-use super::crm::migration;
+use super::FieldKind::{Boolean, Date, Percent, Url};
+use super::pieces::{migration, unowned};
 use super::{FieldSchema as F, ObjectSchema, OnDelete};
 
 pub(super) fn objects() -> Vec<ObjectSchema> {
@@ -14,14 +14,6 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
         campaign(),
         campaign_member(),
     ]
-}
-
-/// A field that is on by default, as `IsActive` is on users.
-pub(super) fn on(name: &str) -> F {
-    F {
-        default: Some("true".to_owned()),
-        ..F::new(name, Boolean)
-    }
 }
 
 /// A parent without which a record can't be, and with which it goes.
@@ -180,16 +172,4 @@ fn campaign_member() -> ObjectSchema {
             F::new("FirstRespondedDate", Date).read_only(),
         ])
         .with(migration())
-}
-
-pub(super) fn unowned(name: &str, prefix: &str) -> ObjectSchema {
-    ObjectSchema {
-        owned: false,
-        ..ObjectSchema::new(name, prefix)
-    }
-}
-
-/// Minutes of an event, and whatever else is a count.
-pub(super) fn count(name: &str) -> F {
-    F::new(name, Int)
 }

@@ -1,8 +1,7 @@
 //! Cases and their comments, tasks and events: what hangs from people by `Who` and from things by `What`.
 
-use super::FieldKind::{Boolean, Date, Datetime, Email, Phone};
-use super::crm::migration;
-use super::sales::{count, unowned};
+use super::FieldKind::{Boolean, Date, Datetime, Email, Int, Phone};
+use super::pieces::{migration, queue_owner, unowned};
 use super::{FieldSchema as F, ObjectSchema, OnDelete};
 
 /// What an activity may be about.
@@ -10,11 +9,6 @@ const THINGS: &[&str] = &["Account", "Opportunity", "Case", "Campaign", "Product
 
 pub(super) fn objects() -> Vec<ObjectSchema> {
     vec![task(), event(), case(), case_comment()]
-}
-
-/// An owner that may be a queue as well as a person.
-pub(super) fn queue_owner() -> F {
-    F::reference("OwnerId", "Owner", &["Group", "User"])
 }
 
 fn who() -> F {
@@ -30,6 +24,11 @@ fn chosen(name: &str, values: &[&str], default: &str) -> F {
         default: Some(default.to_owned()),
         ..F::picklist(name, values)
     }
+}
+
+/// Minutes of an event, and whatever else is a count.
+fn count(name: &str) -> F {
+    F::new(name, Int)
 }
 
 fn task() -> ObjectSchema {

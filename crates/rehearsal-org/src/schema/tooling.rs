@@ -2,7 +2,7 @@
 //! are seen through the tooling API only.
 
 use super::FieldKind::{Boolean, Int, Picklist};
-use super::sales::unowned;
+use super::pieces::unowned;
 use super::{Door, FieldSchema as F, ObjectSchema};
 
 /// Text of rules in JSON, as long as the platform lets text be.

@@ -1,7 +1,8 @@
 //! A session for username and password, and who it is for.
 
 use super::{Asked, Fault};
-use crate::org::{EMAIL, Org, USERNAME};
+use crate::furnish::{EMAIL, USERNAME};
+use crate::org::Org;
 use crate::values::Value;
 use crate::xml::{nil, write_element};
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::QueryError;
 use super::ast::{Comparison, Condition, Expression, Literal, LiteralValue, Query};
+use super::like::Pattern;
 use super::scalar::Scalar;
 use crate::ids::RecordId;
 use crate::schema::FieldKind;
@@ -21,7 +22,7 @@ pub(super) enum Test<L> {
     Any(Vec<Test<L>>),
     Not(Box<Test<L>>),
     Compare(L, Comparison, Operand),
-    Like(L, Vec<Like>),
+    Like(L, Pattern),
     In(L, Set, bool),
 }
 
@@ -51,13 +52,6 @@ pub(super) struct Set {
     exact: bool,
     pub(super) ids: HashSet<RecordId>,
     others: Vec<Operand>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Like {
-    Letter(char),
-    One,
-    Many,
 }
 
 /// What the left side of a condition holds.
@@ -232,7 +226,7 @@ fn operand(
     })
 }
 
-fn pattern(left: &LeftType, literal: &Literal) -> Result<Vec<Like>, QueryError> {
+fn pattern(left: &LeftType, literal: &Literal) -> Result<Pattern, QueryError> {
     use FieldKind as K;
     let text_field = matches!(
         left.kind,
@@ -253,18 +247,7 @@ fn pattern(left: &LeftType, literal: &Literal) -> Result<Vec<Like>, QueryError> 
         );
         return Err(QueryError::new("INVALID_QUERY_FILTER_OPERATOR", text).at(literal.at));
     }
-    let mut pattern = Vec::new();
-    let folded = text.to_lowercase();
-    let mut letters = folded.chars();
-    while let Some(letter) = letters.next() {
-        pattern.push(match letter {
-            '%' => Like::Many,
-            '_' => Like::One,
-            '\\' => Like::Letter(letters.next().unwrap_or('\\')),
-            other => Like::Letter(other),
-        });
-    }
-    Ok(pattern)
+    Ok(Pattern::read(text))
 }
 
 /// The type's name in messages.
@@ -296,10 +279,7 @@ impl<L> Test<L> {
                 values.with(left, &|v| holds(v, *comparison, operand))
             }
             Self::Like(left, pattern) => values.with(left, &|v| match v {
-                Scalar::Text(text) => {
-                    let letters: Vec<char> = fold(text).chars().collect();
-                    like(pattern, &letters)
-                }
+                Scalar::Text(text) => pattern.matches(&fold(text)),
                 _ => false,
             }),
             Self::In(left, set, negated) => values.with(left, &|v| set.holds(v) != *negated),
@@ -348,59 +328,5 @@ fn in_span<T: PartialOrd>(value: T, from: T, to: T) -> Ordering {
         Ordering::Equal
     } else {
         Ordering::Greater
-    }
-}
-
-/// Matches with one place to go back to, the last `%`, which is enough and keeps it linear in most cases.
-fn like(pattern: &[Like], text: &[char]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(Like::Many) => {
-                back = Some((p, t));
-                p += 1;
-            }
-            Some(Like::One) => (p, t) = (p + 1, t + 1),
-            Some(Like::Letter(letter)) if *letter == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match &mut back {
-                Some((many, from)) => {
-                    *from += 1;
-                    (p, t) = (*many + 1, *from);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|part| *part == Like::Many)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn like_matches_wildcards() {
-        let matches = |text: &str, by: &str| {
-            let left = LeftType {
-                name: "Name".into(),
-                kind: FieldKind::String,
-                case_sensitive: false,
-            };
-            let literal = Literal {
-                value: LiteralValue::Text(by.into()),
-                at: 0,
-            };
-            let letters: Vec<char> = text.to_lowercase().chars().collect();
-            pattern(&left, &literal).is_ok_and(|p| like(&p, &letters))
-        };
-        assert!(matches("Acme Corp", "acme%"));
-        assert!(matches("Acme Corp", "%co%"));
-        assert!(matches("Acme Corp", "a_me corp"));
-        assert!(!matches("Acme Corp", "acme"));
-        assert!(matches("100%", "100\\%"));
-        assert!(!matches("1000", "100\\%"));
-        assert!(matches("aaab", "%a%ab"));
-        assert!(matches("", "%"));
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod extract;
 mod fields;
 mod filter;
 mod lexer;
+mod like;
 mod literal;
 mod matching;
 pub(crate) mod metadata;

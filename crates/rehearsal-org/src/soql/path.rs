@@ -67,9 +67,16 @@ impl Path {
             let text = "Relationships may be up to 5 levels deep";
             return Err(QueryError::new("MALFORMED_QUERY", text).at(name.at));
         }
+        let polymorphic = objects.len() > 1;
         let leaves: Vec<(u16, u16)> = objects
             .iter()
-            .filter_map(|o| Some((o.index, o.field(leaf)?)))
+            .filter_map(|o| {
+                let field = match polymorphic {
+                    true => o.field_of_any(leaf),
+                    false => o.field(leaf),
+                };
+                Some((o.index, field?))
+            })
             .collect();
         if leaves.is_empty() {
             let text = format!(

@@ -205,6 +205,7 @@ impl Store {
                 _ => Value::Null,
             }),
             Home::Address(_) => Cow::Owned(Value::Null),
+            Home::Kind => Cow::Owned(Value::text(&catalogue.at(id.object).name)),
         }
     }
 

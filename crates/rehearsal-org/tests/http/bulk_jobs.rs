@@ -181,6 +181,15 @@ async fn parents_record_types_and_polymorphic_references() {
         (&task["Who"]["Name"], &task["What"]["Name"], &task["Status"]),
         (&json!("Staff"), &json!("Acme"), &json!("Not Started"))
     );
+    // Of whichever object a record is, `Type` says it; an account's own `Type` is another thing.
+    let task = client
+        .query("SELECT Who.Type, What.Type, Owner.Type FROM Task WHERE What.Type IN ('Account', 'Opportunity')")
+        .await;
+    let kind = |relation: &str| task["records"][0][relation]["Type"].clone();
+    assert_eq!(
+        ["Who", "What", "Owner"].map(kind),
+        ["Contact", "Account", "User"].map(Value::from)
+    );
 }
 
 #[tokio::test]

@@ -82,6 +82,14 @@ impl Client {
         read(request.send().await.unwrap()).await
     }
 
+    /// The code and message with which a query is refused.
+    pub(crate) async fn refused(&self, soql: &str) -> (String, String) {
+        let (status, body) = self.try_query(soql).await;
+        assert_eq!(status, 400, "{soql}: {body}");
+        let text = |key: &str| body[0][key].as_str().unwrap().to_owned();
+        (text("errorCode"), text("message"))
+    }
+
     pub(crate) async fn create(&self, object: &str, record: Value) -> String {
         let (status, body) = self
             .send(Method::POST, &format!("sobjects/{object}"), Some(record))

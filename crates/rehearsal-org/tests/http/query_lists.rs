@@ -1,10 +1,10 @@
-//! Queries whose select list holds more than fields: children of each record, groups of fields; and what is refused.
+//! Queries whose select list holds more than fields: children of each record, groups of fields; what is refused, and what its columns are.
 
 use rehearsal_org::{FieldSchema, ObjectSchema, Schema, Settings};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Client, start, start_with};
+use crate::client::{Client, read, start, start_with};
 
 async fn furnished() -> Client {
     let client = start().await;
@@ -32,13 +32,6 @@ fn names(list: &Value) -> Vec<&str> {
         .iter()
         .map(|r| r["LastName"].as_str().unwrap())
         .collect()
-}
-
-async fn refused(client: &Client, soql: &str) -> (String, String) {
-    let (status, body) = client.try_query(soql).await;
-    assert_eq!(status, 400, "{soql}: {body}");
-    let text = |key: &str| body[0][key].as_str().unwrap().to_owned();
-    (text("errorCode"), text("message"))
 }
 
 #[tokio::test]
@@ -224,7 +217,7 @@ async fn groups_of_fields() {
             "unexpected token: 'SOME'",
         ),
     ] {
-        let (_, message) = refused(&client, soql).await;
+        let (_, message) = client.refused(soql).await;
         assert!(message.ends_with(text), "{soql}: {message}");
     }
 }
@@ -264,7 +257,7 @@ async fn what_lists_may_not_hold() {
             "only aggregate expressions",
         ),
     ] {
-        let (found, message) = refused(&client, soql).await;
+        let (found, message) = client.refused(soql).await;
         assert_eq!(found, code, "{soql}");
         assert!(message.contains(text), "{soql}: {message}");
     }
@@ -300,14 +293,14 @@ async fn what_lists_may_not_hold() {
 #[tokio::test]
 async fn columns_are_told_without_records() {
     let client = furnished().await;
-    let columns = async |soql: &str| -> Value {
+    let columns = async |soql: &str| {
         let request = client
             .request(Method::GET, "query")
             .query(&[("q", soql), ("columns", "true")]);
-        request.send().await.unwrap().json().await.unwrap()
+        read(request.send().await.unwrap()).await
     };
-    let told = columns(
-        "SELECT Id, Owner.Name, (SELECT LastName FROM Contacts), External_Id__c FROM Account",
+    let (_, told) = columns(
+        "SELECT Id, Owner.Name, AnnualRevenue, (SELECT LastName FROM Contacts), External_Id__c FROM Account",
     )
     .await;
     assert_eq!(
@@ -316,7 +309,10 @@ async fn columns_are_told_without_records() {
     );
     let all = told["columnMetadata"].as_array().unwrap();
     let names: Vec<&Value> = all.iter().map(|c| &c["columnName"]).collect();
-    assert_eq!(names, ["Id", "Owner", "Contacts", "External_Id__c"]);
+    assert_eq!(
+        names,
+        ["Id", "Owner", "AnnualRevenue", "Contacts", "External_Id__c"]
+    );
     assert_eq!(
         (
             &all[1]["foreignKeyName"],
@@ -324,31 +320,43 @@ async fn columns_are_told_without_records() {
         ),
         (&json!("OwnerId"), &json!("Name"))
     );
+    assert_eq!(all[2]["numberType"], true);
     assert_eq!(
-        (&all[2]["aggregate"], &all[2]["joinColumns"][0]["apexType"]),
+        (&all[3]["aggregate"], &all[3]["joinColumns"][0]["apexType"]),
         (&json!(true), &json!("String"))
     );
     assert_eq!(
         (
-            &all[3]["custom"],
-            &all[3]["textType"],
-            &all[3]["insertable"]
+            &all[4]["custom"],
+            &all[4]["textType"],
+            &all[4]["insertable"]
         ),
         (&json!(true), &json!(true), &json!(true))
     );
-    let told =
-        columns("SELECT LastName, COUNT(Id), MAX(Birthdate) latest FROM Contact GROUP BY LastName")
-            .await;
-    let all = told["columnMetadata"].as_array().unwrap();
-    let shown: Vec<&Value> = all.iter().map(|c| &c["displayName"]).collect();
-    assert_eq!(shown, ["LastName", "count(Id)", "max(Birthdate)"]);
+    for (soql, shown, named) in [
+        (
+            "SELECT LastName, COUNT(Id), MAX(Birthdate) latest FROM Contact GROUP BY LastName",
+            ["LastName", "count(Id)", "max(Birthdate)"],
+            ["expr0", "latest"],
+        ),
+        (
+            "SELECT Industry, COUNT(Id), MAX(AnnualRevenue) top FROM Account GROUP BY Industry",
+            ["Industry", "count(Id)", "max(AnnualRevenue)"],
+            ["expr0", "top"],
+        ),
+    ] {
+        let (_, told) = columns(soql).await;
+        let all = told["columnMetadata"].as_array().unwrap();
+        let found: Vec<&Value> = all.iter().map(|c| &c["displayName"]).collect();
+        assert_eq!(found, shown);
+        assert_eq!([&all[1]["columnName"], &all[2]["columnName"]], named);
+        assert_eq!(told["groupBy"], true);
+    }
+    let (status, told) = columns("SELECT Nope FROM Account").await;
     assert_eq!(
-        [&all[1]["columnName"], &all[2]["columnName"]],
-        ["expr0", "latest"]
+        (status, &told[0]["errorCode"]),
+        (400, &json!("INVALID_FIELD"))
     );
-    assert_eq!(told["groupBy"], true);
-    let told = columns("SELECT Nope FROM Account").await;
-    assert_eq!(told[0]["errorCode"], "INVALID_FIELD");
 }
 
 /// Deleted children are in no index, so that those of `queryAll` are found by a look at all.

@@ -19,6 +19,7 @@ pub(super) struct Draft {
     pub(super) to: String,
     pub(super) operation: Operation,
     pub(super) external_id: Vec<String>,
+    pub(super) id_map: bool,
     pub(super) lines: Vec<Line>,
     pub(super) after: Vec<String>,
 }
@@ -42,11 +43,17 @@ impl Draft {
             to: item.to.clone(),
             operation,
             external_id: Vec::new(),
+            id_map: is_parent && link(items, place, source) == Link::Kept,
             lines: fields.lines,
             after: Vec::new(),
         };
         if writes_external(items, place) {
             draft.external_id = draft.external(item);
+        }
+        if draft.id_map {
+            draft.comments.push(
+                "Lookups find its records by the ids that the target gives them: `id_map` keeps these.".to_owned(),
+            );
         }
         let limits = [&item.query.condition, &item.query.clauses];
         let limits: Vec<&str> = limits

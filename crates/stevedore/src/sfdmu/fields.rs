@@ -22,8 +22,8 @@ pub(super) struct Planned {
     /// In the target: a field, or a relation.
     pub(super) target: String,
     pub(super) form: Field,
-    /// The entry that a lookup names.
-    pub(super) parent: Option<usize>,
+    /// The entries that a lookup names.
+    pub(super) parents: Vec<usize>,
     /// The source's columns that it reads.
     pub(super) needs: Vec<String>,
     pub(super) remark: Option<String>,
@@ -81,11 +81,12 @@ impl Planner<'_> {
         match selected {
             Selected::Field(field) => self.field(field),
             Selected::Path(path) => self.path(path),
-            Selected::Typed { field, object } => self.as_it_is(
-                field,
-                &format!("{field}${object}"),
-                "lookups that may point to several objects are not carried over yet",
-            ),
+            Selected::Typed { field, object } => {
+                // Told once for each object, it is one field.
+                if self.item.told(field).first() == Some(&object.as_str()) {
+                    self.field(field);
+                }
+            }
             Selected::Keyword(word) => self.keyword(word),
             Selected::Other(text) => self.lose(Loss::new(
                 text.clone(),
@@ -112,6 +113,9 @@ impl Planner<'_> {
                 Some(Refers::To(parent)) if item.target_of(field) != field => {
                     self.lookup(field, &parent)
                 }
+                Some(Refers::ToSeveral(objects)) if item.target_of(field) != field => {
+                    self.any_lookup(field, &objects);
+                }
                 _ => self.own(field),
             }
         } else if field.eq_ignore_ascii_case("Id") {
@@ -132,26 +136,14 @@ impl Planner<'_> {
             self.comment(format!(
                 "{field} is the org's own; SFDMU does not write it either."
             ));
-        } else if is(&item.polymorphic) {
-            self.as_it_is(
-                field,
-                field,
-                "lookups that may point to several objects are not carried over yet",
-            );
         } else {
             match self.refers(field) {
                 None => self.own(field),
                 Some(Refers::ToRecordType) => self.record_type(),
                 Some(Refers::To(parent)) => self.lookup(field, &parent),
-                Some(Refers::ToSeveral) => {
-                    self.as_it_is(
-                        field,
-                        field,
-                        "lookups that may point to several objects are not carried over yet",
-                    );
-                }
+                Some(Refers::ToSeveral(objects)) => self.any_lookup(field, &objects),
                 Some(Refers::ToUnknown) => {
-                    self.as_it_is(field, field, "it refers to an object that is not moved by this project, if it refers to one");
+                    self.as_it_is(field, "it refers to an object that is not moved by this project, if it refers to one");
                 }
             }
         }
@@ -242,7 +234,7 @@ impl Planner<'_> {
         self.fields.lines.push(Line::Field(Planned {
             target,
             form,
-            parent: None,
+            parents: Vec::new(),
             needs,
             remark: None,
         }));

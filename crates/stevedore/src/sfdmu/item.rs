@@ -32,7 +32,8 @@ pub(super) struct Item {
     pub(super) external_is_told: bool,
     pub(super) excluded: Vec<String>,
     pub(super) not_written: Vec<String>,
-    pub(super) polymorphic: Vec<String>,
+    /// Lookups that the project calls polymorphic, each with the object that it says they refer to.
+    polymorphic: Vec<(String, Option<String>)>,
     pub(super) mocks: Vec<Mock>,
     pub(super) values: Vec<Values>,
     /// The columns of its file, where they are known.
@@ -197,10 +198,43 @@ impl Item {
             .selected
             .iter()
             .filter_map(|selected| match selected {
-                Selected::Field(name) | Selected::Path(name) => Some(name),
-                Selected::Typed { .. } | Selected::Keyword(_) | Selected::Other(_) => None,
+                Selected::Field(name)
+                | Selected::Path(name)
+                | Selected::Typed { field: name, .. } => Some(name),
+                Selected::Keyword(_) | Selected::Other(_) => None,
             });
         selected.chain(header).map(String::as_str)
+    }
+
+    /// Whether the project says of a field that it may refer to several objects.
+    pub(super) fn is_polymorphic(&self, field: &str) -> bool {
+        let mut told = self.polymorphic.iter();
+        told.any(|(name, _)| name.eq_ignore_ascii_case(field)) || !self.told(field).is_empty()
+    }
+
+    /// The objects that a polymorphic field refers to, as the project tells them: `WhatId$Account`.
+    pub(super) fn told(&self, field: &str) -> Vec<&str> {
+        let selected = self
+            .query
+            .selected
+            .iter()
+            .filter_map(|selected| match selected {
+                Selected::Typed {
+                    field: name,
+                    object,
+                } => Some((name, object)),
+                _ => None,
+            });
+        let listed = self.polymorphic.iter();
+        let listed = listed.filter_map(|(name, object)| Some((name, object.as_ref()?)));
+        let mut told: Vec<&str> = Vec::new();
+        for (name, object) in selected.chain(listed) {
+            let known = told.iter().any(|known| known.eq_ignore_ascii_case(object));
+            if name.eq_ignore_ascii_case(field) && !known {
+                told.push(object);
+            }
+        }
+        told
     }
 
     /// What is mapped of a field's values.
@@ -356,7 +390,10 @@ fn clauses(
     Ok(())
 }
 
-fn polymorphic(settings: &Settings, losses: &mut Vec<Loss>) -> Result<Vec<String>, Failure> {
+fn polymorphic(
+    settings: &Settings,
+    losses: &mut Vec<Loss>,
+) -> Result<Vec<(String, Option<String>)>, Failure> {
     let lookups = settings.list("polymorphicLookups")?;
     for lookup in &lookups {
         losses.extend(known::of_entry(
@@ -365,12 +402,13 @@ fn polymorphic(settings: &Settings, losses: &mut Vec<Loss>) -> Result<Vec<String
             "polymorphicLookups",
         ));
     }
-    let fields = lookups.iter().map(|lookup| lookup.text("fieldName"));
-    Ok(fields
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-        .collect())
+    let mut fields = Vec::new();
+    for lookup in &lookups {
+        if let Some(field) = lookup.text("fieldName")? {
+            fields.push((field, lookup.text("referencedObjectType")?));
+        }
+    }
+    Ok(fields)
 }
 
 fn mocks(

@@ -2,6 +2,7 @@
 
 use model::migration::{DeveloperName, Field, Lookup, Reference};
 
+use super::any_lookup::KIND;
 use super::fields::{Line, Planned, Planner};
 use super::item::External;
 use super::loss::Loss;
@@ -39,13 +40,22 @@ impl Planner<'_> {
         if path.eq_ignore_ascii_case("RecordType.DeveloperName") {
             return self.record_type();
         }
-        if let Some((relation, of_parent)) = path.split_once('.')
-            && let field = field_of(relation)
-            && let Some(Refers::To(parent)) = self.refers(&field)
-            && let Some(external) = self.found_by(&parent)
-            && external.eq_ignore_ascii_case(of_parent)
-        {
-            return self.field(&field);
+        if let Some((relation, of_parent)) = path.split_once('.') {
+            let field = field_of(relation);
+            let is_found_by = |parent: &String| {
+                let external = self.found_by(parent);
+                external.is_some_and(|external| external.eq_ignore_ascii_case(of_parent))
+            };
+            let finds = match self.refers(&field) {
+                Some(Refers::To(parent)) => is_found_by(&parent),
+                Some(Refers::ToSeveral(parents)) => {
+                    of_parent.eq_ignore_ascii_case(KIND) || parents.iter().any(is_found_by)
+                }
+                _ => false,
+            };
+            if finds {
+                return self.field(&field);
+            }
         }
         if let External::Joined(parts) = &self.item.external
             && parts.iter().any(|part| part.eq_ignore_ascii_case(path))
@@ -84,21 +94,16 @@ impl Planner<'_> {
         let link = link(self.items, holder, self.source);
         let name = match &link {
             Link::External(external) => format!("{}.{external}", relation(field)),
-            Link::Id => field.to_owned(),
+            Link::Id | Link::Kept => field.to_owned(),
             Link::Same => return self.own(field),
             Link::None(why) => {
-                return self.as_it_is(field, field, &format!("it refers to {parent}; {why}"));
+                return self.as_it_is(field, &format!("it refers to {parent}; {why}"));
             }
         };
         if !self.item.may_have(&name) {
             return self.lose(self.no_column(field, &name, parent));
         }
-        let values = self.item.values_of(&name);
-        for loss in values.into_iter().flat_map(|values| values.losses.clone()) {
-            self.lose(loss);
-        }
-        let own = column(&name);
-        let by = values.map_or(own.clone(), |values| values.case(&own));
+        let by = self.by(&name);
         let by_name = field.to_lowercase().ends_with("__c");
         self.fields.lines.push(Line::Field(Planned {
             target,
@@ -108,7 +113,7 @@ impl Planner<'_> {
                 second_pass: false,
                 on_missing_parent: None,
             }),
-            parent: Some(holder),
+            parents: vec![holder],
             needs: vec![name],
             remark: by_name.then(|| format!("Taken for a lookup to {parent} by its name.")),
         }));
@@ -118,28 +123,37 @@ impl Planner<'_> {
     fn elsewhere(&mut self, field: &str, parent: &str, target: String) {
         let Some((place, external)) = looked_up(self.items, self.place, parent) else {
             let why = format!("{parent} is not moved by this project");
-            return self.as_it_is(field, field, &why);
+            return self.as_it_is(field, &why);
         };
         let name = format!("{}.{external}", relation(field));
         if !self.item.may_have(&name) {
             return self.lose(self.no_column(field, &name, parent));
         }
-        let own = column(&name);
-        let values = self.item.values_of(&name);
+        let by = self.by(&name);
         let holder = &self.items[place];
         self.fields.lines.push(Line::Field(Planned {
             target,
             form: Field::Reference(Reference {
                 reference: format!("{}.{}", holder.to, holder.target_of(&external)),
-                by: values.map_or(own.clone(), |values| values.case(&own)),
+                by,
             }),
-            parent: None,
+            parents: Vec::new(),
             needs: vec![name],
             remark: None,
         }));
     }
 
-    fn no_column(&self, field: &str, name: &str, parent: &str) -> Loss {
+    /// The parent's key in a column, its mapped values included.
+    pub(super) fn by(&mut self, name: &str) -> String {
+        let values = self.item.values_of(name);
+        for loss in values.into_iter().flat_map(|values| values.losses.clone()) {
+            self.lose(loss);
+        }
+        let own = column(name);
+        values.map_or(own.clone(), |values| values.case(&own))
+    }
+
+    pub(super) fn no_column(&self, field: &str, name: &str, parent: &str) -> Loss {
         Loss::new(
             field,
             format!(
@@ -176,14 +190,14 @@ impl Planner<'_> {
         self.fields.lines.push(Line::Field(Planned {
             target,
             form: Field::DeveloperName(DeveloperName { developer_name }),
-            parent: None,
+            parents: Vec::new(),
             needs: vec![needs.to_owned()],
             remark: None,
         }));
     }
 
     /// A lookup that can't be carried over: the source's id goes through as it is, where the source has it.
-    pub(super) fn as_it_is(&mut self, field: &str, what: &str, why: &str) {
+    pub(super) fn as_it_is(&mut self, field: &str, why: &str) {
         let item = self.item;
         let known = item.header.is_some() || !self.source.is_files() || self.source.has_ids;
         let passes = known && item.may_have(field);
@@ -193,7 +207,7 @@ impl Planner<'_> {
             "the field is left out"
         };
         self.lose(Loss::new(
-            what,
+            field,
             format!("{why}; {fate}"),
             "leave it out, fill it with an id of the target, move its parents too and write `{ lookup: OBJECT, by: COLUMN }`, or find them in the target with `{ reference: OBJECT.FIELD, by: COLUMN }`",
         ));

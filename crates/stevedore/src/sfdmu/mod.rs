@@ -1,6 +1,7 @@
 //! Reads a project of SFDMU (`sf sfdmu run`) and writes a migration file that does the same, as far as Stevedore can; what it can't is told at its place.
 //! What SFDMU means by each setting is taken from its version 5.8.
 
+mod any_lookup;
 mod draft;
 mod fields;
 mod head;

@@ -3,7 +3,7 @@
 use model::migration::Operation;
 
 use super::item::{Fate, Item};
-use super::relations::{Refers, field_of, refers};
+use super::relations::{Refers, any_of, field_of, refers};
 use super::source::Source;
 use super::sql::column;
 
@@ -14,6 +14,8 @@ pub(super) enum Link {
     External(String),
     /// The parent's Id in the source, of which its external id is computed.
     Id,
+    /// The parent's Id in the source, beside which the one that the target gave it is kept.
+    Kept,
     /// Nothing: ids are the same at both ends.
     Same,
     /// It can't.
@@ -54,17 +56,48 @@ pub(super) fn is_excluded(items: &[Item], parent: &str) -> bool {
         .any(|item| item.fate == Fate::Excluded && item.api.eq_ignore_ascii_case(parent))
 }
 
-/// The object that a field refers to.
+/// The object that a field refers to, or those that it may refer to.
 pub(super) fn refers_to(items: &[Item], child: usize, field: &str) -> Option<Refers> {
-    let is_in_project = |name: &str| items.iter().any(|item| item.api.eq_ignore_ascii_case(name));
-    refers(&items[child].api, field, is_in_project)
+    let item = &items[child];
+    let mut project: Vec<&str> = Vec::new();
+    for other in items {
+        if !project.contains(&other.api.as_str()) {
+            project.push(&other.api);
+        }
+    }
+    let told = item.told(field);
+    if !told.is_empty() {
+        let told = told.into_iter().map(str::to_owned);
+        return Some(Refers::ToSeveral(told.collect()));
+    }
+    if item.is_polymorphic(field) {
+        return Some(Refers::ToSeveral(any_of(&item.api, field, &project)));
+    }
+    refers(&item.api, field, &project)
 }
 
 /// Whether any entry has a lookup to this one.
 pub(super) fn is_looked_up(items: &[Item], parent: usize) -> bool {
-    let refers = |child: usize, field: &str| match refers_to(items, child, field) {
-        Some(Refers::To(name)) => holder(items, child, &name) == Some(parent),
-        _ => false,
+    refer_to_it(items, parent, |refers| match refers {
+        Refers::To(name) => vec![name],
+        Refers::ToSeveral(names) => names,
+        Refers::ToRecordType | Refers::ToUnknown => Vec::new(),
+    })
+}
+
+/// Whether any entry has a lookup that may point to this one and to others.
+fn is_one_of_several(items: &[Item], parent: usize) -> bool {
+    refer_to_it(items, parent, |refers| match refers {
+        Refers::ToSeveral(names) => names,
+        Refers::To(_) | Refers::ToRecordType | Refers::ToUnknown => Vec::new(),
+    })
+}
+
+fn refer_to_it(items: &[Item], parent: usize, objects: impl Fn(Refers) -> Vec<String>) -> bool {
+    let refers = |child: usize, field: &str| {
+        let names = refers_to(items, child, field).map_or_else(Vec::new, &objects);
+        let mut holders = names.iter().map(|name| holder(items, child, name));
+        holders.any(|holder| holder == Some(parent))
     };
     items.iter().enumerate().any(|(child, item)| {
         item.is_moved()
@@ -88,20 +121,26 @@ pub(super) fn writes_external(items: &[Item], place: usize) -> bool {
 /// How an entry's records are found by their children.
 pub(super) fn link(items: &[Item], place: usize, source: &Source) -> Link {
     let item = &items[place];
-    let Some(field) = item.external_field() else {
+    let field = item.external_field();
+    let is_id = field.is_some_and(|field| field.eq_ignore_ascii_case("Id"));
+    if is_id && item.fate != Fate::Moved(Operation::Insert) {
+        return Link::Same;
+    }
+    // Of records that may be of several objects an org tells the Id, and no field that only some of the objects have.
+    let by_id = is_id || (!source.is_files() && is_one_of_several(items, place));
+    if by_id && id_column(item, source).is_some() {
+        return Link::Kept;
+    }
+    if is_id {
+        return Link::None(
+            "its records get new ids in the target, and its file does not have the old ones",
+        );
+    }
+    let Some(field) = field else {
         return Link::None(
             "its records are known by several fields together, and a lookup goes by one External ID",
         );
     };
-    if field.eq_ignore_ascii_case("Id") {
-        return if item.fate == Fate::Moved(Operation::Insert) {
-            Link::None(
-                "its records get new ids in the target, and Stevedore keeps no map of ids yet",
-            )
-        } else {
-            Link::Same
-        };
-    }
     if !writes_external(items, place) {
         return Link::None("its records are inserted without an external id");
     }

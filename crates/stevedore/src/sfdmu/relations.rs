@@ -7,8 +7,8 @@ pub(super) enum Refers {
     /// To this object, by its API name.
     To(String),
     ToRecordType,
-    /// To one of several objects.
-    ToSeveral,
+    /// To one of several objects, of those that the project names.
+    ToSeveral(Vec<String>),
     /// To something that its name does not tell.
     ToUnknown,
 }
@@ -57,13 +57,43 @@ const POLYMORPHIC: &[&str] = &[
     "WhoId",
 ];
 
-/// What a field of an object refers to; none if it is taken for a field of its own.
-pub(super) fn refers(
-    object: &str,
-    field: &str,
-    is_in_project: impl Fn(&str) -> bool,
-) -> Option<Refers> {
+/// What activities can be about, custom objects apart.
+const THINGS: &[&str] = &[
+    "Account",
+    "Asset",
+    "Campaign",
+    "Case",
+    "Contract",
+    "ContractLineItem",
+    "Entitlement",
+    "Opportunity",
+    "Order",
+    "OrderItem",
+    "Product2",
+    "Quote",
+    "ServiceAppointment",
+    "ServiceContract",
+    "ServiceResource",
+    "Solution",
+    "WorkOrder",
+    "WorkOrderLineItem",
+];
+
+/// Whether a polymorphic field can refer to records of an object.
+fn may_refer(field: &str, parent: &str) -> bool {
+    let is_of = |names: &[&str]| names.iter().any(|name| parent.eq_ignore_ascii_case(name));
+    match field.to_lowercase().as_str() {
+        "whoid" => is_of(&["Contact", "Lead"]),
+        "whatid" | "relatedtoid" => is_of(THINGS) || custom(parent).is_some(),
+        "feeditemid" => is_of(&["FeedItem"]),
+        _ => true,
+    }
+}
+
+/// What a field of an object refers to; none if it is taken for a field of its own. `project` are the objects that the project names.
+pub(super) fn refers(object: &str, field: &str, project: &[&str]) -> Option<Refers> {
     let is = |name: &str| field.eq_ignore_ascii_case(name);
+    let is_in_project = |name: &str| project.iter().any(|own| own.eq_ignore_ascii_case(name));
     if is("RecordTypeId") {
         return Some(Refers::ToRecordType);
     }
@@ -78,7 +108,7 @@ pub(super) fn refers(
         return Some(Refers::To("User".to_owned()));
     }
     if POLYMORPHIC.iter().any(|name| is(name)) {
-        return Some(Refers::ToSeveral);
+        return Some(Refers::ToSeveral(any_of(object, field, project)));
     }
     if let Some((_, parent)) = STANDARD.iter().find(|(name, _)| is(name)) {
         return Some(Refers::To((*parent).to_owned()));
@@ -93,6 +123,13 @@ pub(super) fn refers(
     } else {
         Refers::ToUnknown
     })
+}
+
+/// The objects of the project that a polymorphic field of an object can refer to.
+pub(super) fn any_of(object: &str, field: &str, project: &[&str]) -> Vec<String> {
+    let fits = |name: &&&str| !name.eq_ignore_ascii_case(object) && may_refer(field, name);
+    let fitting = project.iter().filter(fits);
+    fitting.map(|name| (*name).to_owned()).collect()
 }
 
 /// The relation of a lookup field: `Account` of `AccountId`, `Account__r` of `Account__c`.
@@ -114,7 +151,7 @@ pub(super) fn field_of(relation: &str) -> String {
 }
 
 /// The name of a custom field without its ending.
-fn custom(field: &str) -> Option<&str> {
+pub(super) fn custom(field: &str) -> Option<&str> {
     let ends = field.to_lowercase().ends_with("__c");
     ends.then(|| &field[..field.len() - "__c".len()])
 }
@@ -185,12 +222,21 @@ mod tests {
     #[test]
     fn lookups_are_known_by_their_names() {
         let project = ["Account", "Contact", "Child__c", "Product2"];
-        let of = |object: &str, field: &str| refers(object, field, |name| project.contains(&name));
+        let of = |object: &str, field: &str| refers(object, field, &project);
         let to = |object: &str| Some(Refers::To(object.to_owned()));
+        let several = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            Some(Refers::ToSeveral(names.collect()))
+        };
         assert_eq!(of("Contact", "AccountId"), to("Account"));
         assert_eq!(of("Contact", "ReportsToId"), to("Contact"));
         assert_eq!(of("Account", "ParentId"), to("Account"));
-        assert_eq!(of("Attachment", "ParentId"), Some(Refers::ToSeveral));
+        assert_eq!(of("Attachment", "ParentId"), several(&project));
+        assert_eq!(of("Task", "WhoId"), several(&["Contact"]));
+        assert_eq!(
+            of("Event", "WhatId"),
+            several(&["Account", "Child__c", "Product2"])
+        );
         assert_eq!(of("Child__c", "Account__c"), to("Account"));
         assert_eq!(of("Account", "Child__c"), to("Child__c"));
         assert_eq!(of("Account", "Amount__c"), None);

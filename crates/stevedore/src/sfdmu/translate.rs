@@ -103,9 +103,10 @@ impl Import {
             .iter()
             .flat_map(|(_, _, fields)| fields.lines.iter())
             .filter_map(|line| match line {
-                Line::Field(planned) => planned.parent,
+                Line::Field(planned) => Some(planned.parents.iter().copied()),
                 Line::Comment(_) => None,
             })
+            .flatten()
             .collect();
         let mut drafts = Vec::new();
         let mut lost_fields = Vec::new();
@@ -164,14 +165,16 @@ impl Import {
             let api = &self.items[draft.item].api;
             for line in &mut draft.lines {
                 let Line::Field(planned) = line else { continue };
-                let parent = items.iter().position(|item| Some(*item) == planned.parent);
-                let Field::Lookup(lookup) = &mut planned.form else {
-                    continue;
-                };
-                if parent.is_none_or(|parent| parent <= place) {
+                let parents = items.iter().enumerate();
+                let mut parents = parents.filter(|(_, item)| planned.parents.contains(item));
+                if parents.all(|(parent, _)| parent <= place) {
                     continue;
                 }
-                lookup.second_pass = true;
+                match &mut planned.form {
+                    Field::Lookup(lookup) => lookup.second_pass = true,
+                    Field::AnyLookup(lookup) => lookup.second_pass = true,
+                    _ => continue,
+                }
                 if draft.external_id.is_empty() {
                     let loss = Loss::new(
                         planned.target.clone(),

@@ -24,6 +24,7 @@ pub(super) fn object(page: &mut Page, draft: &Draft, from: &From) {
         to: &draft.to,
         operation: draft.operation,
         external_id: &draft.external_id,
+        id_map: draft.id_map,
         after: &draft.after,
         fields: fields.collect(),
     });

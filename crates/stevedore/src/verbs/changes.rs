@@ -5,9 +5,9 @@ use std::path::Path;
 use api::{ChangedValue, Client, FailuresQuery};
 use model::Failure;
 
-use super::failures::{shortened, unwritable};
+use super::whole_list;
 use crate::exit;
-use crate::output::{Output, table};
+use crate::output::{Output, shortened, table};
 
 pub(crate) async fn changes(
     client: &Client,
@@ -17,16 +17,14 @@ pub(crate) async fn changes(
     csv: Option<&Path>,
 ) -> Result<u8, Failure> {
     if let Some(path) = csv {
-        let values = all(client, run, query).await?;
+        let page = async |query: &FailuresQuery| {
+            let page = client.changes(run, query).await;
+            page.map(|page| page.values)
+        };
+        let values = whole_list::all(query, page, |value| value.id).await?;
         write(path, &values)?;
-        let told = serde_json::json!({ "run": run, "file": path, "values": values.len() });
-        output.print(&told, || {
-            format!(
-                "{} changed values written to {}\n",
-                values.len(),
-                path.display()
-            )
-        });
+        let named = ("values", "changed values");
+        whole_list::tell(output, run, path, named, values.len());
         return Ok(exit::DONE);
     }
     let changes = client.changes(run, &query).await?;
@@ -53,32 +51,11 @@ pub(crate) async fn changes(
     Ok(exit::DONE)
 }
 
-async fn all(
-    client: &Client,
-    run: &str,
-    mut query: FailuresQuery,
-) -> Result<Vec<ChangedValue>, Failure> {
-    let mut values = Vec::new();
-    loop {
-        let page = client.changes(run, &query).await?.values;
-        let Some(last) = page.last() else {
-            return Ok(values);
-        };
-        query.after = last.id;
-        values.extend(page);
-    }
-}
-
 /// A null is an empty cell.
 fn write(path: &Path, values: &[ChangedValue]) -> Result<(), Failure> {
-    let unwritable = |error: csv::Error| unwritable(path, &error);
-    let mut csv = csv::Writer::from_path(path).map_err(unwritable)?;
-    csv.write_record(["object", "key", "field", "code", "was"])
-        .map_err(unwritable)?;
-    for value in values {
+    let rows = values.iter().map(|value| {
         let was = value.was.as_deref().unwrap_or_default();
-        csv.write_record([&value.object, &value.key, &value.field, &value.code, was])
-            .map_err(unwritable)?;
-    }
-    csv.flush().map_err(|error| unwritable(error.into()))
+        [&value.object, &value.key, &value.field, &value.code, was]
+    });
+    whole_list::write(path, ["object", "key", "field", "code", "was"], rows)
 }

@@ -16,6 +16,7 @@ mod rehearse;
 mod run;
 mod serve;
 mod status;
+mod whole_list;
 
 use api::Client;
 use model::{Failure, Secret};

@@ -5,7 +5,7 @@ use std::path::Path;
 use api::{Client, FailuresQuery, PlaceholderView};
 use model::Failure;
 
-use super::failures::unwritable;
+use super::whole_list;
 use crate::exit;
 use crate::output::{Output, table};
 
@@ -17,16 +17,14 @@ pub(crate) async fn placeholders(
     csv: Option<&Path>,
 ) -> Result<u8, Failure> {
     if let Some(path) = csv {
-        let records = all(client, run, query).await?;
+        let page = async |query: &FailuresQuery| {
+            let page = client.placeholders(run, query).await;
+            page.map(|page| page.records)
+        };
+        let records = whole_list::all(query, page, |record| record.id).await?;
         write(path, &records)?;
-        let told = serde_json::json!({ "run": run, "file": path, "placeholders": records.len() });
-        output.print(&told, || {
-            format!(
-                "{} placeholders written to {}\n",
-                records.len(),
-                path.display()
-            )
-        });
+        let named = ("placeholders", "placeholders");
+        whole_list::tell(output, run, path, named, records.len());
         return Ok(exit::DONE);
     }
     let placeholders = client.placeholders(run, &query).await?;
@@ -63,25 +61,7 @@ pub(crate) async fn placeholders(
     Ok(exit::DONE)
 }
 
-async fn all(
-    client: &Client,
-    run: &str,
-    mut query: FailuresQuery,
-) -> Result<Vec<PlaceholderView>, Failure> {
-    let mut records = Vec::new();
-    loop {
-        let page = client.placeholders(run, &query).await?.records;
-        let Some(last) = page.last() else {
-            return Ok(records);
-        };
-        query.after = last.id;
-        records.extend(page);
-    }
-}
-
 fn write(path: &Path, records: &[PlaceholderView]) -> Result<(), Failure> {
-    let unwritable = |error: csv::Error| unwritable(path, &error);
-    let mut csv = csv::Writer::from_path(path).map_err(unwritable)?;
     let head = [
         "object",
         "to",
@@ -92,21 +72,19 @@ fn write(path: &Path, records: &[PlaceholderView]) -> Result<(), Failure> {
         "made_at",
         "replaced_at",
     ];
-    csv.write_record(head).map_err(unwritable)?;
-    for record in records {
+    let rows = records.iter().map(|record| {
         let made_at = record.made_at.map(|at| at.to_rfc3339());
         let replaced_at = record.replaced_at.map(|at| at.to_rfc3339());
-        csv.write_record([
-            &record.object,
-            &record.to,
-            &record.key,
-            record.target_id.as_deref().unwrap_or_default(),
-            &record.child_object,
-            &record.child_key,
-            made_at.as_deref().unwrap_or_default(),
-            replaced_at.as_deref().unwrap_or_default(),
-        ])
-        .map_err(unwritable)?;
-    }
-    csv.flush().map_err(|error| unwritable(error.into()))
+        [
+            record.object.clone(),
+            record.to.clone(),
+            record.key.clone(),
+            record.target_id.clone().unwrap_or_default(),
+            record.child_object.clone(),
+            record.child_key.clone(),
+            made_at.unwrap_or_default(),
+            replaced_at.unwrap_or_default(),
+        ]
+    });
+    whole_list::write(path, head, rows)
 }

@@ -160,6 +160,12 @@ fn details(object: &PlannedObject) -> String {
     if !object.key.is_empty() {
         text += &format!("    key      {}\n", object.key.join(", "));
     }
+    if !object.chunk_by.is_empty() {
+        text += &format!(
+            "    chunks   are cut along {}, then the source's key\n",
+            object.chunk_by.join(", ")
+        );
+    }
     for lookup in &object.lookups {
         text += &format!(
             "    lookup   {} finds its parent among {} by {}\n",

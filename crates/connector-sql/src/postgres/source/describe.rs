@@ -5,16 +5,18 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use connector::SourceObject;
 use model::Failure;
-use model::migration::{From, Object};
+use model::migration::{From, Object, check_chunk_by};
 use record::meta;
 use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, Statement, TypeInfo};
 
+use super::along::Along;
 use super::catalog::{self, Attribute, Index, Relation};
 use super::details::{Details, KeyColumn, Table};
 use crate::names::{Found, find, listed};
 use crate::postgres::connections::{Connections, Session};
 use crate::postgres::quote;
-use crate::postgres::types::carried;
+use crate::postgres::types::{Native, carried};
+use crate::split::Section;
 
 pub(super) async fn describe(
     connections: &Connections,
@@ -233,27 +235,27 @@ async fn complete(
         casts.push(how.cast);
     }
     let key = key_places(object, &names, &shape.indexes)?;
+    let parents = object
+        .chunk_by
+        .iter()
+        .map(|name| column(&names, name, "chunk_by"))
+        .collect::<Result<Vec<_>, _>>()?;
     if let Some(watermark) = &object.watermark {
         column(&names, watermark, "watermark")?;
     }
-    let mut key_columns = vec![];
-    for place in &key {
-        let attribute = &shape.attributes[*place];
-        if natives[*place].item.is_some() {
-            return Err(unsplittable(
-                &attribute.name,
-                &attribute.native,
-                "it is a list",
-            ));
-        }
-        key_columns.push(KeyColumn {
-            name: attribute.name.clone(),
-            cast: natives[*place].cast.clone(),
-            collation: attribute.collation.clone(),
-            nullable: !attribute.not_null,
+    let ordered = |places: &[usize]| -> Result<Vec<KeyColumn>, Failure> {
+        let columns = places.iter().map(|place| {
+            let attribute = &shape.attributes[*place];
+            key_column(attribute, &natives[*place])
         });
-    }
-    let key: Vec<String> = key.iter().map(|place| names[*place].clone()).collect();
+        columns.collect()
+    };
+    let (key_columns, parent_columns) = (ordered(&key)?, ordered(&parents)?);
+    let named = |places: &[usize]| -> Vec<String> {
+        places.iter().map(|place| names[*place].clone()).collect()
+    };
+    let (key, chunk_by) = (named(&key), named(&parents));
+    check_chunk_by(&chunk_by, &key)?;
     let details = Details {
         relation: shape.sql,
         casts,
@@ -266,7 +268,7 @@ async fn complete(
                 'r' => !relation.has_children,
                 _ => false,
             },
-            indexed: key.first().is_some_and(|first| {
+            indexed: chunk_by.first().or(key.first()).is_some_and(|first| {
                 shape
                     .indexes
                     .iter()
@@ -274,18 +276,36 @@ async fn complete(
             }),
         }),
         key: key_columns,
+        chunk_by: parent_columns,
     };
     can_order(session, &details).await?;
     let estimated_records = records(session, shape.relation.as_ref(), &details.relation).await?;
     Ok(SourceObject {
         object: object.clone(),
         schema: Arc::new(Schema::new(fields)),
-        key_is_unique: !details.nullable()
+        key_is_unique: details.key.iter().all(|column| !column.nullable)
             && is_unique(shape.relation.as_ref(), &shape.indexes, &key),
         key,
+        chunk_by,
         estimated_records,
         details: serde_json::to_value(details)
             .map_err(|error| Failure::bug(format!("details do not encode: {error}")))?,
+    })
+}
+
+fn key_column(attribute: &Attribute, native: &Native) -> Result<KeyColumn, Failure> {
+    if native.item.is_some() {
+        return Err(unsplittable(
+            &attribute.name,
+            &attribute.native,
+            "it is a list",
+        ));
+    }
+    Ok(KeyColumn {
+        name: attribute.name.clone(),
+        cast: native.cast.clone(),
+        collation: attribute.collation.clone(),
+        nullable: !attribute.not_null,
     })
 }
 
@@ -365,10 +385,10 @@ fn is_unique(relation: Option<&Relation>, indexes: &[Index], key: &[String]) -> 
 fn unsplittable(column: &str, native: &str, reason: &str) -> Failure {
     Failure::usage(
         "unsplittable_key",
-        format!("a key of type {native} has no order to read it by: {reason}"),
+        format!("a column of type {native} has no order to read it by: {reason}"),
     )
     .field(column)
-    .hint("name another `key`, or cast it by a `query`, as `x::text`")
+    .hint("name another column, or cast it by a `query`, as `x::text`")
 }
 
 /// Whether the database can order and compare the key.
@@ -376,7 +396,8 @@ async fn can_order(session: &mut Session<'_>, details: &Details) -> Result<(), F
     if details.key.is_empty() {
         return Ok(());
     }
-    let keys = details.key_list();
+    let along = Along::of(details, Section::Keyed);
+    let keys = along.list();
     let sql = format!(
         "explain select 1 from {} q where ({keys}) >= ({keys}) order by {keys}",
         details.relation
@@ -387,7 +408,7 @@ async fn can_order(session: &mut Session<'_>, details: &Details) -> Result<(), F
     match result {
         Ok(_) => Ok(()),
         Err(sqlx::Error::Database(error)) if is_unordered(error.code().as_deref()) => {
-            let first = &details.key[0];
+            let first = along.columns[0];
             Err(unsplittable(&first.name, &first.cast, error.message()))
         }
         Err(error) => Err(session.failure(&error)),

@@ -5,7 +5,7 @@ use connector::SourceObject;
 use model::Failure;
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::quote;
+use crate::split::Sections;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +15,9 @@ pub(super) struct Details {
     /// What each column is cast to when it is read.
     pub(super) casts: Vec<String>,
     pub(super) key: Vec<KeyColumn>,
+    /// The columns before the key's along which it is cut.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) chunk_by: Vec<KeyColumn>,
     /// None for a query.
     pub(super) table: Option<Table>,
 }
@@ -37,7 +40,7 @@ pub(super) struct Table {
     pub(super) name: String,
     /// Whether it has pages of its own that can be sampled.
     pub(super) sampled: bool,
-    /// Whether an index begins with the key's first column, so that a look at one key is cheap.
+    /// Whether an index begins with the first column that it is cut along, so that a look at one key is cheap.
     pub(super) indexed: bool,
 }
 
@@ -63,29 +66,11 @@ impl Details {
         })
     }
 
-    /// The key columns, `q."a",q."b"`.
-    pub(super) fn key_list(&self) -> String {
-        self.columns().join(",")
-    }
-
-    /// The key columns as text, `q."a"::text,q."b"::text`.
-    pub(super) fn key_texts(&self) -> String {
-        let texts: Vec<String> = self
-            .columns()
-            .iter()
-            .map(|column| format!("{column}::text"))
-            .collect();
-        texts.join(",")
-    }
-
-    pub(super) fn columns(&self) -> Vec<String> {
-        self.key
-            .iter()
-            .map(|column| format!("q.{}", quote::name(&column.name)))
-            .collect()
-    }
-
-    pub(super) fn nullable(&self) -> bool {
-        self.key.iter().any(|column| column.nullable)
+    pub(super) fn sections(&self) -> Sections {
+        let nullable = |columns: &[KeyColumn]| columns.iter().any(|column| column.nullable);
+        Sections {
+            parentless: nullable(&self.chunk_by),
+            nulls: nullable(&self.key),
+        }
     }
 }

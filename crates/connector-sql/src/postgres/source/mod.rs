@@ -1,5 +1,6 @@
 //! PostgreSQL as a source: split by key ranges, read by binary `COPY` in read-only snapshots.
 
+mod along;
 mod catalog;
 mod catalogue;
 mod cut;
@@ -17,10 +18,10 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use connector::{Catalogue, Read, Sizing, Source, SourceObject, Split};
 use model::migration::{Object, SqlSettings};
-use model::{Failure, Slice};
+use model::{Failure, Finding, Slice};
 
 use super::connections::Connections;
-use crate::split::{KeySlice, LOOK, keys_slice};
+use crate::split::{KeySlice, LOOK, keys_slice, without_index};
 use details::Details;
 
 /// A PostgreSQL database to read from; `name` is the connection's, for errors.
@@ -109,6 +110,16 @@ impl Source for PostgresSource {
             }
         };
         self.placed(&object.object, first.await)
+    }
+
+    fn inspect(&self, object: &SourceObject) -> Vec<Finding> {
+        let table = Details::of(object).ok().and_then(|details| details.table);
+        match table {
+            Some(table) if table.sampled && !table.indexed => without_index(object),
+            _ => None,
+        }
+        .into_iter()
+        .collect()
     }
 
     async fn catalogue(&self, only: &[String]) -> Result<Catalogue, Failure> {

@@ -1,12 +1,12 @@
 //! A slice as a condition on the relation `q`.
-//! Bounds compare as the key's index does, by the columns' own types and collations; null keys are never part of a range.
 
 use arrow::datatypes::DataType;
 use connector::SourceObject;
 
+use super::along::Along;
 use super::details::{Details, KeyColumn};
 use crate::postgres::quote;
-use crate::split::KeySlice;
+use crate::split::{KeySlice, Section};
 
 /// The condition; empty where all records are meant.
 pub(super) fn condition(
@@ -14,23 +14,17 @@ pub(super) fn condition(
     details: &Details,
     slice: &KeySlice<String>,
 ) -> String {
-    let parts = match slice {
-        KeySlice::Whole => vec![],
-        KeySlice::Range { from, to } => {
-            let mut parts = not_null(details);
-            parts.extend(from.as_ref().map(|key| bound(details, ">=", key)));
-            parts.extend(to.as_ref().map(|key| bound(details, "<", key)));
+    let parts = match (slice, slice.range()) {
+        (_, Some((section, from, to))) => {
+            let along = Along::of(details, section);
+            let mut parts = along.conditions.clone();
+            parts.extend(from.map(|bound| along.bound(">=", bound)));
+            parts.extend(to.map(|bound| along.bound("<", bound)));
             parts
         }
-        KeySlice::Nulls => {
-            let nulls: Vec<_> = details
-                .columns()
-                .iter()
-                .map(|column| format!("{column} is null"))
-                .collect();
-            vec![format!("({})", nulls.join(" or "))]
-        }
-        KeySlice::Keys(keys) => vec![any_of(object, details, keys)],
+        (KeySlice::Nulls, _) => Along::of(details, Section::Nulls).conditions,
+        (KeySlice::Keys(keys), _) => vec![any_of(object, details, keys)],
+        _ => vec![],
     };
     if parts.is_empty() {
         String::new()
@@ -39,40 +33,9 @@ pub(super) fn condition(
     }
 }
 
-/// That no part of the key is null, for the columns that allow it.
-pub(super) fn not_null(details: &Details) -> Vec<String> {
-    details
-        .key
-        .iter()
-        .zip(details.columns())
-        .filter(|(key, _)| key.nullable)
-        .map(|(_, column)| format!("{column} is not null"))
-        .collect()
-}
-
-/// A key as values of its columns, `('1'::int4,'a'::text)`.
-pub(super) fn values(details: &Details, key: &[String]) -> String {
-    let values: Vec<_> = details
-        .key
-        .iter()
-        .zip(key)
-        .map(|(column, text)| value(column, text))
-        .collect();
-    format!("({})", values.join(","))
-}
-
-fn value(column: &KeyColumn, text: &str) -> String {
-    format!("{}::{}", quote::text(text), column.cast)
-}
-
-fn bound(details: &Details, comparison: &str, key: &[String]) -> String {
-    let columns = details.key_list();
-    format!("({columns}) {comparison} {}", values(details, key))
-}
-
 /// The records with keys as `record::key_texts` wrote them; it may be some more, where the database takes different texts for one value.
 fn any_of(object: &SourceObject, details: &Details, keys: &[String]) -> String {
-    let columns = details.columns();
+    let columns: Vec<String> = details.key.iter().map(KeyColumn::sql).collect();
     let mut any = vec![];
     let plain = |key: &&String| matches!(details.key.as_slice(), [column] if !column.nullable || key.as_str() != "null");
     let (listed, others): (Vec<&String>, Vec<&String>) = keys.iter().partition(plain);
@@ -95,7 +58,7 @@ fn any_of(object: &SourceObject, details: &Details, keys: &[String]) -> String {
             all.push(match part {
                 None => format!("{sql} is null"),
                 Some(text) if parts.len() == 1 => null_or_text(column, sql, text, shown),
-                Some(text) => format!("{sql} = {}", value(column, &written(text, shown))),
+                Some(text) => format!("{sql} = {}", column.value(&written(text, shown))),
             });
         }
         if !all.is_empty() {
@@ -129,7 +92,7 @@ fn null_or_text(column: &KeyColumn, sql: &str, text: &str, shown: &DataType) -> 
     const TEXTS: [&str; 5] = ["text", "varchar", "bpchar", "name", "citext"];
     let kind = column.cast.rsplit('.').next().unwrap_or_default();
     if *shown == DataType::Utf8 && TEXTS.contains(&kind) {
-        format!("({sql} = {} or {sql} is null)", value(column, text))
+        format!("({sql} = {} or {sql} is null)", column.value(text))
     } else {
         format!("{sql} is null")
     }

@@ -7,6 +7,7 @@ use connector::{Read, SourceObject};
 use futures::StreamExt;
 use model::{Failure, Slice};
 
+use super::along::Along;
 use super::details::Details;
 use super::{cut, predicate};
 use crate::postgres::connections::Connections;
@@ -79,16 +80,18 @@ async fn attempt(
     budget: usize,
     may_cut: bool,
 ) -> Result<Reading, Failure> {
-    let key = object
-        .key
-        .iter()
-        .filter_map(|name| object.schema.index_of(name).ok())
+    let along = slice
+        .range()
+        .map(|(section, ..)| Along::of(details, section));
+    let watched = along.iter().flat_map(|along| &along.columns);
+    let watched = watched
+        .filter_map(|column| object.schema.index_of(&column.name).ok())
         .collect();
-    let mut decoder = Decoder::new(&object.schema, key)?;
+    let mut decoder = Decoder::new(&object.schema, watched)?;
     let limit = hard_limit(budget);
     let mut session = connections.begin().await?;
     let epoch = session.text(EPOCH).await?.unwrap_or_default();
-    let sql = statement(object, details, slice);
+    let sql = statement(object, details, slice, along.as_ref());
     let failed = |error: sqlx::Error| connections.failure(&error);
     let mut stream = session
         .connection
@@ -99,7 +102,7 @@ async fn attempt(
         decoder.push(&data.map_err(failed)?)?;
         let (rows, bytes) = (decoder.rows.len(), decoder.rows.bytes());
         let can_cut = match slice {
-            KeySlice::Range { .. } => decoder.keys_differ(),
+            KeySlice::Range { .. } | KeySlice::Parentless { .. } => decoder.keys_differ(),
             KeySlice::Keys(keys) => keys.len() > 1,
             KeySlice::Whole | KeySlice::Nulls => false,
         };
@@ -129,7 +132,12 @@ const EPOCH: &str = "select pg_catalog.txid_current_snapshot()::text || '@' || \
     pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 
 /// Every column is cast to the type that it had when it was described, so that the decoder never takes one type for another.
-fn statement(object: &SourceObject, details: &Details, slice: &KeySlice<String>) -> String {
+fn statement(
+    object: &SourceObject,
+    details: &Details,
+    slice: &KeySlice<String>,
+    along: Option<&Along<'_>>,
+) -> String {
     let columns: Vec<String> = object
         .schema
         .fields()
@@ -137,10 +145,7 @@ fn statement(object: &SourceObject, details: &Details, slice: &KeySlice<String>)
         .zip(&details.casts)
         .map(|(field, cast)| format!("q.{}::{cast}", quote::name(field.name())))
         .collect();
-    let order = match slice {
-        KeySlice::Range { .. } => format!("order by {}", details.key_list()),
-        _ => String::new(),
-    };
+    let order = along.map_or_else(String::new, |along| format!("order by {}", along.list()));
     format!(
         "copy (select {} from {} q {} {order}) to stdout (format binary)",
         columns.join(","),
@@ -154,7 +159,7 @@ fn first_key(object: &SourceObject, decoder: Decoder, slice: &KeySlice<String>) 
     match slice {
         KeySlice::Whole => return None,
         KeySlice::Nulls => return Some("null".to_owned()),
-        KeySlice::Range { .. } | KeySlice::Keys(_) => {}
+        KeySlice::Range { .. } | KeySlice::Parentless { .. } | KeySlice::Keys(_) => {}
     }
     let naming = Naming {
         key: &object.key,

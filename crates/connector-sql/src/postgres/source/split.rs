@@ -4,12 +4,14 @@
 use connector::{Sizing, SourceObject, Split};
 use model::Failure;
 
-use super::cut::whole_keys;
+use super::along::Along;
+use super::cut::{bounds, whole_keys};
 use super::details::{Details, Table};
-use super::{catalog, predicate, statistics};
+use super::statistics::Sampled;
+use super::{catalog, statistics};
 use crate::postgres::connections::{Connections, Session};
 use crate::postgres::quote;
-use crate::split::{Cursor, KeySlice, candidates, stretch};
+use crate::split::{KeySlice, Next, Planning, Section};
 
 /// What a value takes in a batch beyond its own bytes.
 const OVERHEAD: f64 = 5.0;
@@ -27,31 +29,17 @@ pub(super) async fn split(
             cursor: None,
         });
     }
-    let from = match cursor.map(Cursor::<String>::parse).transpose()? {
-        Some(Cursor::Nulls) => {
-            return Ok(Split {
-                slices: vec![KeySlice::<String>::Nulls.slice()?],
-                cursor: None,
-            });
-        }
-        Some(Cursor::At(key)) => Some(key),
-        None => None,
-    };
-    let (cuts, last) = match &details.table {
-        Some(table) if table.sampled => {
-            cuts(
-                connections,
-                object,
-                &details,
-                table,
-                from.as_deref(),
-                sizing,
-            )
-            .await?
-        }
-        _ => (vec![], true),
-    };
-    stretch(from, cuts, last, details.nullable(), sizing.slices)
+    let mut planning = Planning::resume(cursor, details.sections(), sizing.slices)?;
+    while let Some(next) = planning.next() {
+        let (cuts, last) = match &details.table {
+            Some(table) if table.sampled && next.section != Section::Nulls => {
+                cuts(connections, object, &details, table, &next, sizing).await?
+            }
+            _ => (vec![], true),
+        };
+        planning.add(cuts, last)?;
+    }
+    planning.split()
 }
 
 /// The next cuts, and whether there are no others.
@@ -60,10 +48,11 @@ async fn cuts(
     object: &SourceObject,
     details: &Details,
     table: &Table,
-    from: Option<&[String]>,
+    next: &Next<String>,
     sizing: Sizing,
 ) -> Result<(Vec<Vec<String>>, bool), Failure> {
     const NONE: (Vec<Vec<String>>, bool) = (vec![], true);
+    let from = next.from.as_deref();
     if object.estimated_records == Some(0) && from.is_none() {
         return Ok(NONE);
     }
@@ -75,28 +64,27 @@ async fn cuts(
         session.end().await?;
         return Ok(NONE);
     }
-    let slices = records / wanted;
-    let points = statistics::points(&mut session, details, table, records, slices).await?;
-    let ladder = statistics::ladder(details);
-    let mut all = candidates(&points, wanted, |low, high, parts| {
-        let inner = ladder.map(|ladder| ladder.between(&low[0], &high[0], parts));
-        inner
-            .unwrap_or_default()
-            .into_iter()
-            .map(|key| vec![key])
-            .collect()
-    });
-    if let (Some(ladder), Some(from)) = (ladder, from)
+    let sampled = Sampled {
+        details,
+        along: &Along::of(details, next.section),
+        table,
+        records,
+        slices: records / wanted,
+    };
+    let mut all = statistics::candidates(&mut session, &sampled, wanted).await?;
+    if let (Some(ladder), Some(from)) = (statistics::ladder(sampled.along), from)
         && let Some(from) = ladder.rung(&from[0])
     {
         // Only to send fewer: the database itself decides which lie beyond.
         all.retain(|cut| ladder.rung(&cut[0]).is_none_or(|rung| rung >= from));
-        all.truncate(sizing.slices.saturating_add(1).saturating_mul(4));
+        all.truncate(next.wanted.saturating_add(1).saturating_mul(4));
     }
-    let mut cuts = following(&mut session, details, &all, from, sizing.slices).await?;
-    let last = cuts.len() <= sizing.slices;
-    if table.indexed && !cuts.is_empty() {
-        cuts = existing(&mut session, details, &cuts).await?;
+    let along = sampled.along;
+    let mut cuts = following(&mut session, along, &all, from, next.wanted).await?;
+    let last = cuts.len() <= next.wanted;
+    // Cuts at parents are where records are already.
+    if table.indexed && details.chunk_by.is_empty() && !cuts.is_empty() {
+        cuts = existing(&mut session, details, along, &cuts).await?;
         if cuts.is_empty() {
             session.end().await?;
             return Ok(NONE);
@@ -116,7 +104,7 @@ fn per_slice(object: &SourceObject, width: f64, sizing: Sizing) -> f64 {
 /// Of the candidates, those after `from`, in order, one more than wanted.
 async fn following(
     session: &mut Session<'_>,
-    details: &Details,
+    along: &Along<'_>,
     all: &[Vec<String>],
     from: Option<&[String]>,
     wanted: usize,
@@ -124,56 +112,63 @@ async fn following(
     if all.is_empty() {
         return Ok(vec![]);
     }
-    let names = names(details);
+    let names = along.names();
     let texts: Vec<String> = names.iter().map(|name| format!("d.{name}::text")).collect();
     let condition = from.map_or_else(String::new, |from| {
-        format!(
-            "where ({}) > {}",
-            names.join(","),
-            predicate::values(details, from)
-        )
+        format!("where {}", beyond(along, &names, from))
     });
+    let order: Vec<String> = names
+        .iter()
+        .map(|name| format!("d.{name} nulls first"))
+        .collect();
     let sql = format!(
         "select {} from (select distinct {} from {} u {condition}) d order by {} limit {}",
         texts.join(","),
         names.join(","),
-        listed(details, all),
-        qualified("d", &names),
+        listed(along, all),
+        order.join(","),
         wanted.saturating_add(1),
     );
-    whole_keys(session.texts(&sql).await?)
+    bounds(session.texts(&sql).await?, along)
+}
+
+/// That a cut lies above a bound. Where one has the values of `chunk_by` alone, the others are null, and it lies below all that begin with these values.
+fn beyond(along: &Along<'_>, names: &[String], from: &[String]) -> String {
+    let values = along.values(from);
+    let first = names[..from.len().min(names.len())].join(",");
+    match names.get(from.len()) {
+        None => format!("({first}) > {values}"),
+        Some(next) => {
+            format!("({first}) >= {values} and (({first}) <> {values} or {next} is not null)")
+        }
+    }
 }
 
 /// For each cut the first key at or after it, so that no slice is planned for a gap.
 async fn existing(
     session: &mut Session<'_>,
     details: &Details,
+    along: &Along<'_>,
     cuts: &[Vec<String>],
 ) -> Result<Vec<Vec<String>>, Failure> {
-    let names = names(details);
+    let names = along.names();
     let texts: Vec<String> = names.iter().map(|name| format!("e.{name}::text")).collect();
-    let keys: Vec<String> = details
-        .columns()
-        .iter()
-        .zip(&names)
-        .map(|(column, name)| format!("{column} as {name}"))
-        .collect();
     let listed_names: Vec<String> = names.iter().map(|name| format!("u.{name}")).collect();
-    let mut conditions = predicate::not_null(details);
+    let mut conditions = along.conditions.clone();
     conditions.push(format!(
         "({}) >= ({})",
-        details.key_list(),
+        along.list(),
         listed_names.join(",")
     ));
     let sql = format!(
         "select {} from (select distinct x.* from {} u cross join lateral \
            (select {} from {} q where {} order by {} limit 1) x) e order by {}",
         texts.join(","),
-        listed(details, cuts),
-        keys.join(","),
+        listed(along, cuts),
+        along.named(),
         details.relation,
         conditions.join(" and "),
-        details.key_list(),
+        along.list(),
         qualified("e", &names),
     );
     whole_keys(session.texts(&sql).await?)
@@ -185,21 +180,22 @@ fn qualified(alias: &str, names: &[String]) -> String {
     names.join(",")
 }
 
-fn names(details: &Details) -> Vec<String> {
-    (0..details.key.len()).map(|n| format!("k{n}")).collect()
-}
-
-/// Keys as a relation of the key columns' types and collations.
-fn listed(details: &Details, keys: &[Vec<String>]) -> String {
-    let names = names(details);
-    let arrays: Vec<String> = details
-        .key
+/// Bounds as a relation of the columns' types and collations; null what one has no value of.
+fn listed(along: &Along<'_>, bounds: &[Vec<String>]) -> String {
+    let names = along.names();
+    let arrays: Vec<String> = along
+        .columns
         .iter()
         .enumerate()
-        .map(|(part, column)| quote::array(keys.iter().map(|key| key[part].as_str()), &column.cast))
+        .map(|(part, column)| {
+            let texts = bounds
+                .iter()
+                .map(|bound| bound.get(part).map(String::as_str));
+            quote::array(texts, &column.cast)
+        })
         .collect();
-    let columns: Vec<String> = details
-        .key
+    let columns: Vec<String> = along
+        .columns
         .iter()
         .zip(&names)
         .map(|(column, name)| format!("l.{name} {} as {name}", statistics::collate(column)))

@@ -3,13 +3,13 @@
 
 use model::Failure;
 
+use super::along::Along;
 use super::cut::whole_keys;
 use super::details::{Details, KeyColumn, Table};
 use super::ladder::Ladder;
-use super::predicate;
 use crate::postgres::connections::Session;
 use crate::postgres::quote;
-use crate::split::Point;
+use crate::split::{self, Point, at_parents};
 
 /// Pages that a sample reads, at least and at most.
 const PAGES: (u64, u64) = (300, 1_000);
@@ -17,32 +17,58 @@ const PAGE: u64 = 8_192;
 
 type Points = Vec<Point<Vec<String>>>;
 
-/// Points of the key in its order, with numbers of records, of about `records` in all; `slices` are wanted of them.
-pub(super) async fn points(
+/// What a distribution is wanted of.
+pub(super) struct Sampled<'a> {
+    pub(super) details: &'a Details,
+    pub(super) along: &'a Along<'a>,
+    pub(super) table: &'a Table,
+    /// Of the whole table, about.
+    pub(super) records: f64,
+    /// Wanted of it.
+    pub(super) slices: f64,
+}
+
+/// Bounds in order, so that about `wanted` records lie between two.
+pub(super) async fn candidates(
     session: &mut Session<'_>,
-    details: &Details,
-    table: &Table,
-    records: f64,
-    slices: f64,
-) -> Result<Points, Failure> {
-    if let [key] = details.key.as_slice() {
-        let points = from_planner(session, details, table, key, records).await?;
+    of: &Sampled<'_>,
+    wanted: f64,
+) -> Result<Vec<Vec<String>>, Failure> {
+    if of.along.parents > 0 {
+        return where_parents_begin(session, of, wanted).await;
+    }
+    let points = points(session, of).await?;
+    let ladder = ladder(of.along);
+    Ok(split::candidates(&points, wanted, |low, high, parts| {
+        let inner = ladder.map(|ladder| ladder.between(&low[0], &high[0], parts));
+        inner
+            .unwrap_or_default()
+            .into_iter()
+            .map(|key| vec![key])
+            .collect()
+    }))
+}
+
+/// Points of the key in its order, with numbers of records.
+async fn points(session: &mut Session<'_>, of: &Sampled<'_>) -> Result<Points, Failure> {
+    // The planner knows nothing of a part of the table.
+    if let ([key], true) = (of.along.columns.as_slice(), of.details.chunk_by.is_empty()) {
+        let points = from_planner(session, of, key).await?;
         // Where nothing lies between two points, too few of them make slices too large.
-        let fine = ladder(details).is_some() || points.len() as f64 > slices;
-        if points.len() > 1 && (fine || !table.sampled) {
+        let fine = ladder(of.along).is_some() || points.len() as f64 > of.slices;
+        if points.len() > 1 && (fine || !of.table.sampled) {
             return Ok(points);
         }
     }
-    sample(session, details, table, records, slices).await
+    sample(session, of).await
 }
 
 async fn from_planner(
     session: &mut Session<'_>,
-    details: &Details,
-    table: &Table,
+    of: &Sampled<'_>,
     key: &KeyColumn,
-    records: f64,
 ) -> Result<Points, Failure> {
+    let (table, records) = (of.table, of.records);
     let sql = format!(
         "select to_json(s.histogram_bounds::text::text[])::text, to_json(s.most_common_vals::text::text[])::text, \
            to_json(s.most_common_freqs)::text, s.null_frac::text, c.reltuples::text \
@@ -90,19 +116,19 @@ async fn from_planner(
     if table.indexed
         && points.len() > 1
         && records > then * 1.05
-        && let Some(last) = last_key(session, details).await?
+        && let Some(last) = last_key(session, of).await?
     {
         points.push((last, records - then, 0.0));
     }
     ordered(session, key, &points).await
 }
 
-async fn last_key(session: &mut Session<'_>, details: &Details) -> Result<Option<String>, Failure> {
-    let column = details.key_list();
+async fn last_key(session: &mut Session<'_>, of: &Sampled<'_>) -> Result<Option<String>, Failure> {
+    let column = of.along.list();
     session
         .text(&format!(
             "select {column}::text from {} q where {column} is not null order by {column} desc limit 1",
-            details.relation
+            of.details.relation
         ))
         .await
 }
@@ -146,45 +172,14 @@ pub(super) fn collate(key: &KeyColumn) -> String {
         .unwrap_or_default()
 }
 
-/// The keys of some pages, the same ones at every call.
-async fn sample(
-    session: &mut Session<'_>,
-    details: &Details,
-    table: &Table,
-    records: f64,
-    slices: f64,
-) -> Result<Points, Failure> {
-    if !table.sampled {
+/// The keys of some pages.
+async fn sample(session: &mut Session<'_>, of: &Sampled<'_>) -> Result<Points, Failure> {
+    if !of.table.sampled {
         return Ok(vec![]);
     }
-    let size = format!(
-        "select coalesce((select sum(pg_catalog.pg_relation_size(relid)) from pg_catalog.pg_partition_tree({table}::regclass)), \
-         pg_catalog.pg_relation_size({table}::regclass))::bigint::text",
-        table = quote::text(&details.relation)
-    );
-    let pages = session
-        .text(&size)
-        .await?
-        .and_then(|size| size.parse::<u64>().ok())
-        .unwrap_or_default()
-        / PAGE;
-    let wanted = (slices as u64).saturating_mul(4).clamp(PAGES.0, PAGES.1);
-    let percent = (100.0 * wanted as f64 / pages.max(1) as f64).min(100.0);
-    let mut conditions = predicate::not_null(details);
-    conditions.push("true".to_owned());
-    let rows = session
-        .texts(&format!(
-            "select {} from {} q tablesample system ({percent}) repeatable (7) where {} order by {}",
-            details.key_texts(),
-            details.relation,
-            conditions.join(" and "),
-            details.key_list()
-        ))
-        .await?;
-    let keys = whole_keys(rows)?;
-    let each = records / keys.len().max(1) as f64;
+    let (rows, each) = rows(session, of, "").await?;
     let mut points: Points = vec![];
-    for key in keys {
+    for key in whole_keys(rows)? {
         match points.last_mut() {
             Some(last) if last.key == key => last.at += each,
             _ => points.push(Point {
@@ -197,9 +192,75 @@ async fn sample(
     Ok(points)
 }
 
+/// The bounds at which parents begin, and keys within those that have too many records, by some pages.
+async fn where_parents_begin(
+    session: &mut Session<'_>,
+    of: &Sampled<'_>,
+    wanted: f64,
+) -> Result<Vec<Vec<String>>, Failure> {
+    let parents = of.along.columns()[..of.along.parents].join(",");
+    let number = format!(",(dense_rank() over (order by {parents}))::text");
+    let (rows, each) = rows(session, of, &number).await?;
+    let mut keys = whole_keys(rows)?;
+    let numbers: Vec<i64> = keys
+        .iter_mut()
+        .map(|key| key.pop().and_then(|number| number.parse().ok()))
+        .map(Option::unwrap_or_default)
+        .collect();
+    let cuts = at_parents(&numbers, each, wanted).into_iter();
+    let bounds = cuts.map(|cut| match cut.within {
+        true => keys[cut.row].clone(),
+        false => keys[cut.row][..of.along.parents].to_vec(),
+    });
+    Ok(bounds.collect())
+}
+
+/// The section's records on some pages, the same ones at every call: their keys in order with what else is selected, and how many records each of them
+/// stands for.
+async fn rows(
+    session: &mut Session<'_>,
+    of: &Sampled<'_>,
+    selected: &str,
+) -> Result<(Vec<Vec<Option<String>>>, f64), Failure> {
+    let relation = &of.details.relation;
+    let size = format!(
+        "select coalesce((select sum(pg_catalog.pg_relation_size(relid)) from pg_catalog.pg_partition_tree({table}::regclass)), \
+         pg_catalog.pg_relation_size({table}::regclass))::bigint::text",
+        table = quote::text(relation)
+    );
+    let pages = session
+        .text(&size)
+        .await?
+        .and_then(|size| size.parse::<u64>().ok())
+        .unwrap_or_default()
+        / PAGE;
+    let wanted = (of.slices as u64).saturating_mul(4).clamp(PAGES.0, PAGES.1);
+    let percent = (100.0 * wanted as f64 / pages.max(1) as f64).min(100.0);
+    let sampled = format!("{relation} q tablesample system ({percent}) repeatable (7)");
+    let mut conditions = of.along.conditions.clone();
+    conditions.push("true".to_owned());
+    let rows = session
+        .texts(&format!(
+            "select {}{selected} from {sampled} where {} order by {}",
+            of.along.texts(),
+            conditions.join(" and "),
+            of.along.list()
+        ))
+        .await?;
+    let all = if of.details.chunk_by.is_empty() {
+        rows.len() as f64
+    } else {
+        let count = session
+            .text(&format!("select count(*)::text from {sampled}"))
+            .await?;
+        count.and_then(|count| count.parse().ok()).unwrap_or(1.0)
+    };
+    Ok((rows, of.records / all.max(1.0)))
+}
+
 /// How the key can be counted, where it can.
-pub(super) fn ladder(details: &Details) -> Option<Ladder> {
-    match details.key.as_slice() {
+pub(super) fn ladder(along: &Along<'_>) -> Option<Ladder> {
+    match along.columns.as_slice() {
         [key] => Ladder::of(&key.cast),
         _ => None,
     }

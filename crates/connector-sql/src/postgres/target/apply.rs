@@ -11,7 +11,6 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::column::Column;
 use super::ids::{id_of, kept_id};
-use super::missing::Cleared;
 use super::stage::STAGE;
 use super::{PostgresTarget, Transaction};
 use crate::postgres::quote;
@@ -32,6 +31,13 @@ pub(super) struct Refused {
     pub(super) code: String,
     pub(super) message: String,
     pub(super) fields: Vec<String>,
+}
+
+/// A lookup that was cleared: the record's row, the lookup as the file names it, and the key of the missing parent.
+pub(super) struct Cleared {
+    pub(super) row: usize,
+    pub(super) name: String,
+    pub(super) was: String,
 }
 
 impl PostgresTarget {
@@ -133,12 +139,9 @@ impl PostgresTarget {
             "delete from {STAGE} where ({key}) in (select {key} from {STAGE} group by {key} having count(*) > 1) returning stevedore_row",
             key = key.join(", ")
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         for row in rows {
-            let number: i64 = row.try_get(0).map_err(|error| self.failure(&error))?;
+            let number: i64 = self.get_at(&row, 0)?;
             let refused = Refused {
                 code: "duplicate_key".to_owned(),
                 message: "another record of the chunk has the same key".to_owned(),

@@ -3,8 +3,8 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use connector::{TargetField, TargetObject};
 use model::Failure;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Row};
 
 use super::{PostgresTarget, Transaction};
 use crate::names::{self, Found};
@@ -114,10 +114,7 @@ impl PostgresTarget {
         let sql = format!(
             "{TABLES} and not c.relispartition and c.relname <> 'stevedore_claims' order by 3 desc, 1, 2"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         let mut names: Vec<String> = Vec::new();
         for row in &rows {
             let (schema, table): (String, String) = (self.get_at(row, 0)?, self.get_at(row, 1)?);
@@ -137,10 +134,7 @@ impl PostgresTarget {
 
     /// `schema.table`, in the database's own spelling.
     async fn find_table(&self, transaction: &mut Transaction, to: &str) -> Result<String, Failure> {
-        let rows = sqlx::query(TABLES)
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, TABLES.to_owned()).await?;
         let mut tables = Vec::new();
         for row in &rows {
             let (schema, table): (String, String) = (self.get_at(row, 0)?, self.get_at(row, 1)?);

@@ -6,18 +6,11 @@ use model::Failure;
 use record::PlaceholderMade;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::apply::{Applied, Refused, record_error};
+use super::apply::{Applied, Cleared, Refused, record_error};
 use super::column::Column;
 use super::stage::STAGE;
 use super::{PostgresTarget, Transaction};
 use crate::postgres::quote;
-
-/// A lookup that was cleared: the record's row, the lookup as the file names it, and the key of the missing parent.
-pub(super) struct Cleared {
-    pub(super) row: usize,
-    pub(super) name: String,
-    pub(super) was: String,
-}
 
 impl PostgresTarget {
     /// Does about missing parents what the plan says.
@@ -58,10 +51,7 @@ impl PostgresTarget {
             is_missing(rule, column),
             column.quoted(),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         for row in rows {
             let number: i64 = self.get_at(&row, 0)?;
             applied.cleared.push(Cleared {
@@ -86,10 +76,7 @@ impl PostgresTarget {
             is_missing(rule, column),
             value = column.value("s"),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(|error| self.failure(&error))?;
+        let rows = self.rows(transaction, sql).await?;
         let mut wanted: Vec<(String, i64)> = Vec::with_capacity(rows.len());
         for row in &rows {
             wanted.push((self.get_at(row, 0)?, self.get_at(row, 1)?));

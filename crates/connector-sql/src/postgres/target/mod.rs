@@ -9,6 +9,7 @@ mod fence;
 mod held;
 mod ids;
 mod inspect;
+mod lacking;
 mod load;
 mod missing;
 mod prepare;
@@ -26,7 +27,7 @@ use connector::{
 use model::migration::SqlSettings;
 use model::{Failure, Finding};
 use record::Payload;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
 use super::{failure, quote};
@@ -97,6 +98,18 @@ impl PostgresTarget {
         Ok(())
     }
 
+    /// What a query of ours, which takes no values, answers.
+    async fn rows(
+        &self,
+        transaction: &mut Transaction,
+        sql: String,
+    ) -> Result<Vec<PgRow>, Failure> {
+        sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut **transaction)
+            .await
+            .map_err(|error| self.failure(&error))
+    }
+
     fn failure(&self, error: &sqlx::Error) -> Failure {
         failure::failure(error, &self.name)
     }
@@ -133,6 +146,15 @@ impl Target for PostgresTarget {
     async fn catalogue(&self) -> Result<Vec<String>, Failure> {
         let mut transaction = self.begin().await?;
         self.list_tables(&mut transaction).await
+    }
+
+    fn lacking(
+        &self,
+        plan: &LoadPlan,
+        records: &RecordBatch,
+        _new: &[bool],
+    ) -> Result<Vec<(usize, Failure)>, Failure> {
+        Ok(lacking::lacking(plan, records))
     }
 
     fn writing(&self) -> Writing<'_> {

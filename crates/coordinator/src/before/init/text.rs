@@ -150,6 +150,7 @@ fn object(page: &mut Page, draft: &Draft) {
         to: &draft.to,
         operation: draft.operation,
         external_id: &draft.external_id,
+        id_map: false,
         after: &draft.after,
         fields,
     };

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json};
 
 use super::job::Content;
 use crate::bulk::content::Content as Upload;
-use crate::bulk::job::Spec;
 use crate::bulk::process::{chunk, delete_chunk, save_chunk};
+use crate::bulk::spec::Spec;
 use crate::bulk::table::{Table, unreadable};
 use crate::org::Org;
 use crate::schema::catalogue::{Catalogue, Object};

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::format::{Exception, Format, plain};
 use super::job::{Content, Kind, Spec};
 use crate::bulk::create::{COMMA, object, operation};
-use crate::bulk::job as two;
+use crate::bulk::spec as two;
 use crate::rest::call::Call;
 use crate::schema::catalogue::Catalogue;
 use crate::xml;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::content::Rows;
 use super::job::{Batch, BatchState, ClassicJob, Kind, Matched};
-use crate::bulk::job::Spec;
 use crate::bulk::process::wait_while_held;
+use crate::bulk::spec::Spec;
 use crate::bulk::table::unreadable;
 use crate::ids::RecordId;
 use crate::org::Org;

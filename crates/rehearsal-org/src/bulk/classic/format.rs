@@ -3,13 +3,14 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value as Json;
 
-use super::NAMESPACE;
 use crate::errors::ApiError;
 use crate::rest::Reply;
 use crate::values::moment::{moment_text, write_moment_z};
 use crate::values::output;
 use crate::xml::write_element;
 
+/// The namespace of all that is written as XML.
+pub(super) const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";
 // Without the letters they are in: there are clients that compare these as a whole.
 pub(super) const XML: &str = "application/xml";
 pub(super) const JSON: &str = "application/json";

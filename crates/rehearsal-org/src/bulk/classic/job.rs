@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use super::format::{Format, Info, Told};
 use crate::bulk::content::Content as Upload;
-use crate::bulk::job as two;
 use crate::bulk::job::{job_id, job_number};
+use crate::bulk::spec as two;
 use crate::ids::{id_text, parse_id};
 use crate::org::Org;
 use crate::rest::packed::Packed;

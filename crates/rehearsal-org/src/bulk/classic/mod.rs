@@ -35,6 +35,3 @@ pub(crate) fn refused(headers: &HeaderMap, error: ApiError) -> Reply {
     };
     exception.reply(format::Format::of(headers).unwrap_or(format::Format::Xml))
 }
-
-/// The namespace of everything here.
-const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";

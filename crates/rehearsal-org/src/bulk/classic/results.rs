@@ -3,8 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::NAMESPACE;
-use super::format::{CSV, DECLARATION, Format};
+use super::format::{CSV, DECLARATION, Format, NAMESPACE};
 use super::job::{Batch, Content};
 use crate::bulk::csv::write_quoted;
 use crate::errors::{RowError, bulk_text};

@@ -6,10 +6,12 @@ use axum::http::{Method, StatusCode};
 
 use super::create::{JobInfo, spec};
 use super::drive::drive;
-use super::format::{CSV, DECLARATION, Exception, Format, Info, JSON, XML, one, several};
+use super::format::{
+    CSV, DECLARATION, Exception, Format, Info, JSON, NAMESPACE, XML, one, several,
+};
 use super::job::{Batch, BatchState, ClassicJob, Content, JobState, Kind};
 use super::results::results;
-use super::{NAMESPACE, rows};
+use super::rows;
 use crate::bulk::content::Content as Upload;
 use crate::bulk::upload::{collect, no_room};
 use crate::errors::ApiError;

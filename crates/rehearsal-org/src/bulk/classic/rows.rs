@@ -3,8 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::NAMESPACE;
-use super::format::DECLARATION;
+use super::format::{DECLARATION, NAMESPACE};
 use super::job::{Content, Matched};
 use crate::bulk::csv::write_quoted;
 use crate::ids::RecordId;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::bulk::job::{Delimiter, State, job_id, job_number};
+use crate::bulk::job::{State, job_id, job_number};
+use crate::bulk::spec::Delimiter;
 use crate::rest::packed::Packed;
 use crate::soql::extract::Columns;
 use crate::values::moment::now;

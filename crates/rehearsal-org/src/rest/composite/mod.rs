@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
-use super::misc::reads;
 use super::reply::Reply;
 use crate::errors::ApiError;
 use crate::org::Org;
@@ -61,7 +60,7 @@ pub(super) fn resources(call: &Call) -> Reply {
 /// `POST composite`.
 pub(super) async fn composite(org: &Arc<Org>, call: Call) -> Result<Reply, ApiError> {
     call.only("GET,POST")?;
-    if reads(&call.method) {
+    if call.reads() {
         return Ok(resources(&call));
     }
     let mut outer = Outer::of(&call);
