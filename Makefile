@@ -21,7 +21,7 @@ test-clients: ## other people's Salesforce clients against the rehearsal org, an
 	@bash tests/clients/run $(ARGS)
 
 faults: ## 100,000 accounts with three contacts each into an org that fails in every way it can (some 20 minutes)
-	@STEVEDORE_TEST_ACCOUNTS=100000 bash tests/run -p stevedore --test org-faults -- --nocapture --test-threads 1
+	@STEVEDORE_TEST_ACCOUNTS=100000 bash tests/run --release -p stevedore --test org-faults -- --nocapture --test-threads 1
 
 demo: ## a legacy CRM from SQLite into a rehearsal org, on this machine alone
 	@bash tests/demo/run

@@ -66,7 +66,10 @@ impl Spool {
             match piece.map_err(|error| errors::unanswered(&error, &host))? {
                 // Pieces are small and go to memory or the page cache.
                 Some(piece) => spool.take(&piece).map_err(|error| unstored(&error))?,
-                None => return Ok(spool),
+                None => {
+                    spool.rows.end();
+                    return Ok(spool);
+                }
             }
         }
     }
@@ -85,7 +88,7 @@ impl Spool {
 
     /// The rows of the file below its header, counted while it came.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows.clone().below_header()
+        self.rows.rows.saturating_sub(1)
     }
 
     /// The file from its beginning.
@@ -100,12 +103,12 @@ impl Spool {
     pub(crate) fn of(text: &str) -> Self {
         let mut spool = Self::empty();
         assert!(spool.take(text.as_bytes()).is_ok(), "memory takes it");
+        spool.rows.end();
         spool
     }
 }
 
 /// Counts the rows of a CSV file that comes in pieces, cut anywhere.
-#[derive(Clone)]
 struct RowCount {
     reader: Reader,
     rows: u64,
@@ -135,20 +138,9 @@ impl RowCount {
     }
 
     /// The last row need not end with its line.
-    fn below_header(mut self) -> u64 {
-        loop {
-            match self
-                .reader
-                .read_record(&[], &mut self.text, &mut self.ends)
-                .0
-            {
-                ReadRecordResult::Record => self.rows += 1,
-                ReadRecordResult::End => return self.rows.saturating_sub(1),
-                ReadRecordResult::InputEmpty
-                | ReadRecordResult::OutputFull
-                | ReadRecordResult::OutputEndsFull => {}
-            }
-        }
+    fn end(&mut self) {
+        let (result, _, _, _) = self.reader.read_record(&[], &mut self.text, &mut self.ends);
+        self.rows += u64::from(result == ReadRecordResult::Record);
     }
 }
 
@@ -177,6 +169,7 @@ mod tests {
                 let mut spool = Spool::empty();
                 let (start, end) = text.as_bytes().split_at(cut);
                 assert!(spool.take(start).and_then(|()| spool.take(end)).is_ok());
+                spool.rows.end();
                 assert_eq!(spool.rows(), rows, "{text:?} cut at {cut}");
             }
         }
