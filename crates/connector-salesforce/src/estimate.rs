@@ -6,7 +6,7 @@ use model::migration::Operation;
 /// The longest pause between two looks at a job.
 const SECONDS_BETWEEN_LOOKS: f64 = 60.0;
 /// Looks at a job that is done at once.
-const LOOKS: u64 = 5;
+const LOOKS: u64 = 3;
 
 pub(crate) fn pace() -> Pace {
     Pace {
@@ -63,9 +63,9 @@ mod tests {
         let short = calls(2, 1.0);
         assert_eq!(short.0["create"], 2);
         assert_eq!(short.0["results"], 6);
-        assert_eq!(short.0["polls"], 12);
-        assert_eq!(short.total(), 2 * (3 + 6 + 3));
-        assert_eq!(calls(1, 300.0).0["polls"], 10);
+        assert_eq!(short.0["polls"], 8);
+        assert_eq!(short.total(), 2 * (3 + 4 + 3));
+        assert_eq!(calls(1, 300.0).0["polls"], 8);
         assert_eq!(calls(0, 300.0).total(), 0);
     }
 

@@ -184,12 +184,13 @@ pub async fn results(
     Ok(all)
 }
 
-/// A batch of texts; a name `Relation.Key` becomes a marked lookup column.
+/// A batch of texts; a name `Relation.Key` or `Object:Relation.Key` becomes a marked lookup column.
 pub fn batch(columns: &[(&str, Vec<Option<String>>)]) -> RecordBatch {
     let fields: Vec<_> = columns
         .iter()
         .map(|(name, _)| match name.split_once('.') {
-            Some((relation, key)) => {
+            Some((path, key)) => {
+                let relation = path.split_once(':').map_or(path, |(_, relation)| relation);
                 meta::with_lookup(Field::new(relation, DataType::Utf8, true), key)
             }
             None => Field::new(*name, DataType::Utf8, true),
