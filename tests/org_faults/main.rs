@@ -143,7 +143,7 @@ async fn stage_with(accounts: u64) -> Stage {
                 "create table accounts (id bigint primary key, name text);
                  insert into accounts select n, 'Account ' || n from generate_series(1, {accounts}) n;
                  create table contacts (id bigint primary key, account_id bigint, last_name text);
-                 insert into contacts select n, (n * 7919) % {accounts} + 1, 'Contact ' || n from generate_series(1, {accounts} * {CONTACTS}) n;
+                 insert into contacts select n, (n::bigint * 7919) % {accounts} + 1, 'Contact ' || n from generate_series(1, {accounts} * {CONTACTS}) n;
                  analyze accounts; analyze contacts"
             ),
         )
