@@ -1,5 +1,7 @@
 //! What can't be found, carried or reached gets an error that says where and what to do, and never shows a password.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use connector::Read;
 use connector_sql::postgres_source;
 use model::{Failure, FailureKind};
@@ -225,24 +227,29 @@ async fn a_connection_that_was_cut_is_replaced_and_what_it_did_is_a_retry() {
         let described = database.describe(&object(("table", "t"), &[])).await;
         let source = database.source().await;
         assert_eq!(source.count(&described).await.unwrap(), 50_000);
-        let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and application_name = 'stevedore'";
+        // It waits until they are gone.
+        let kill = "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and application_name = 'stevedore'";
         database.run(kill).await;
         assert_eq!(source.count(&described).await.unwrap(), 50_000, "an idle connection that died is noticed");
         let slice = source.slice_of_keys(&described, &["1".into()]).unwrap();
+        let over = AtomicBool::new(false);
         let reading = async {
             loop {
                 match source.read(&described, &slow(&slice), 1 << 30).await {
                     Ok(_) => {}
-                    Err(failure) => return failure,
+                    Err(failure) => {
+                        over.store(true, Ordering::Relaxed);
+                        return failure;
+                    }
                 }
             }
         };
         let killing = async {
-            loop {
+            while !over.load(Ordering::Relaxed) {
                 database.run(kill).await;
             }
         };
-        let failure = tokio::select! { failure = reading => failure, () = killing => unreachable!() };
+        let (failure, ()) = tokio::join!(reading, killing);
         assert_eq!(failure.kind, FailureKind::Retry, "{failure}");
         assert_eq!(source.count(&described).await.unwrap(), 50_000);
     })
