@@ -20,7 +20,7 @@ test: ## every test, with a PostgreSQL and a RabbitMQ of its own; ARGS="-p queue
 test-clients: ## other people's Salesforce clients against the rehearsal org, and Snowfakery's data through Stevedore; ARGS="jsforce snowfakery=5000" for some
 	@bash tests/clients/run $(ARGS)
 
-faults: ## 100,000 accounts with three contacts each into an org that fails in every way it can (some 20 minutes)
+faults: ## 100,000 accounts with three contacts each into an org that fails in every way it can (some ten minutes, after an optimised build)
 	@STEVEDORE_TEST_ACCOUNTS=100000 bash tests/run --release -p stevedore --test org-faults -- --nocapture --test-threads 1
 
 demo: ## a legacy CRM from SQLite into a rehearsal org, on this machine alone
