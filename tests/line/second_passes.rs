@@ -6,7 +6,7 @@ use rehearsal_org::RehearsalOrg;
 
 use crate::dry_run::dry_run;
 use crate::graph::{file_of, graph_by, org_with};
-use crate::missing_parents::{filled, sorted};
+use crate::missing_parents::{filled, mended, sorted};
 use crate::stage::{Stage, migration};
 
 /// Company 4 and person 14 have no name, which they must have; company 9 and the people 88 and 99 are nowhere.
@@ -212,22 +212,7 @@ fn in_the_orgs_words(lines: Vec<String>) -> Vec<String> {
 /// Company 4 and person 14 get their names: they come, in the place of what stood for them, with all that refers to them and to which they refer.
 async fn the_real_ones_come(stage: &Stage, run: &str) {
     let named = "update companies set name = 'Hooli' where id = 4; update people set name = 'Dee' where id = 14";
-    stage.execute("source", named).await;
-    stage.ask(run, "retry").await;
-    let left = format!(
-        "select count(*)::text from failed_records where run_id = '{run}' and not resolved"
-    );
-    stage
-        .until("the real ones are there, and linked", async || {
-            stage.texts("control", &left).await == ["0"]
-        })
-        .await;
-    let view = stage.until_status(run, RunStatus::Completed).await;
-    assert!(view.balanced, "{view:?}");
-    assert!(
-        view.reconciliation.iter().all(|check| check.passed),
-        "{view:?}"
-    );
+    mended(stage, run, named).await;
     let standing = format!(
         "select target_key from placeholders where run_id = '{run}' and replaced_at is null"
     );

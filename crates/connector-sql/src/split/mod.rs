@@ -1,14 +1,16 @@
 //! Ranges of keys, or along `chunk_by` and key, shared by the databases of this crate: what a slice is, how slices tile an object, where planning goes on.
 //! What a key is made of, and how keys compare, only the database itself knows.
 
+mod along;
 mod cursor;
 mod parents;
 mod quantiles;
 mod section;
 mod slice;
 
+pub(crate) use along::{Along, Ordered};
 pub(crate) use cursor::{Next, Planning};
-pub(crate) use parents::{Crowded, at_parents};
+pub(crate) use parents::{Crowded, at_parents, bounds, whole_keys};
 pub(crate) use quantiles::{Point, between, candidates};
 pub(crate) use section::{Section, Sections};
 pub(crate) use slice::{KeySlice, cut_keys, keys_slice, tile};

@@ -1,5 +1,7 @@
 //! Cuts along `chunk_by`: where the records of a parent begin, and within one parent only where it has more of them than a slice holds.
 
+use model::Failure;
+
 use super::{Point, candidates};
 
 /// A sampled record before which is cut.
@@ -42,7 +44,7 @@ pub(crate) fn at_parents(parents: &[i64], each: f64, wanted: f64) -> Vec<Cut> {
     cuts
 }
 
-/// A slice that proved too big, as the database is asked for cuts in it.
+/// A slice that proved too big, as the database is asked for cuts in it. A cut lies above the first record, so that both of its sides hold something.
 pub(crate) struct Crowded<'a> {
     /// What stands after `from`, with the alias `q`, and the slice's condition.
     pub(crate) relation: &'a str,
@@ -53,11 +55,41 @@ pub(crate) struct Crowded<'a> {
 }
 
 impl Crowded<'_> {
+    /// Queries for cuts, of which the first that finds some counts: all of about `part` records, or else a single one. `shown` is what a value is selected as.
+    pub(crate) fn queries(&self, part: usize, shown: impl Fn(&str) -> String) -> [String; 2] {
+        match self.parents {
+            0 => {
+                let all = format!("r.place % {part} = 0 and r.above > 1");
+                [
+                    self.keys(&all, "", &shown),
+                    self.keys("r.above > 1", "limit 1", &shown),
+                ]
+            }
+            _ => [self.cuts(part, &shown), self.last(&shown)],
+        }
+    }
+
+    /// A query for distinct keys in order, chosen by their place and by how many lie before them.
+    fn keys(&self, chosen: &str, limit: &str, shown: impl Fn(&str) -> String) -> String {
+        // With the alias, or `order by` would take what is shown.
+        let names: Vec<String> = (0..self.columns.len()).map(|n| format!("r.k{n}")).collect();
+        let values: Vec<String> = names.iter().map(|name| shown(name)).collect();
+        format!(
+            "select {values} from (select {named}, row_number() over w as place, rank() over w as above \
+             from {relation} q {condition} window w as (order by {columns})) r \
+             where {chosen} group by {names} order by {names} {limit}",
+            values = values.join(","),
+            named = self.named(),
+            relation = self.relation,
+            condition = self.condition,
+            columns = self.columns.join(","),
+            names = names.join(","),
+        )
+    }
+
     /// A query for cuts of about `part` records, in order: the values of `chunk_by` where a parent begins, and those of the key where a parent has more
-    /// records than a part; null otherwise. `shown` is what a value is selected as.
-    ///
-    /// Of each part's length the first parent that begins in it is chosen. A cut lies above the first record, so that both of its sides hold something.
-    pub(crate) fn cuts(&self, part: usize, shown: impl Fn(&str) -> String) -> String {
+    /// records than a part; null otherwise. Of each part's length the first parent that begins in it is chosen.
+    fn cuts(&self, part: usize, shown: impl Fn(&str) -> String) -> String {
         format!(
             "select {values} from (select r.*, row_number() over (partition by r.place / {part} order by {BEGINS_FIRST}, r.place) as nth \
              from ({places}) r where r.above > 1 and r.place >= {part} and (r.place - r.begins) % {part} = 0) r \
@@ -68,7 +100,7 @@ impl Crowded<'_> {
     }
 
     /// A query for a single cut: where the last parent begins, or else the last key.
-    pub(crate) fn last(&self, shown: impl Fn(&str) -> String) -> String {
+    fn last(&self, shown: impl Fn(&str) -> String) -> String {
         format!(
             "select {} from ({}) r where r.above > 1 order by {BEGINS_FIRST}, r.place desc limit 1",
             self.values(shown),
@@ -86,24 +118,56 @@ impl Crowded<'_> {
         values.join(",")
     }
 
-    /// Every record's place, the place of the first that has its key, and of the first of its parent.
-    fn places(&self) -> String {
+    /// `q."a" as k0` for each column.
+    fn named(&self) -> String {
         let named: Vec<String> = self
             .columns
             .iter()
             .enumerate()
             .map(|(n, column)| format!("{column} as k{n}"))
             .collect();
+        named.join(",")
+    }
+
+    /// Every record's place, the place of the first that has its key, and of the first of its parent.
+    fn places(&self) -> String {
         format!(
             "select {named}, row_number() over w as place, rank() over w as above, rank() over p as begins \
              from {relation} q {condition} window w as (order by {columns}), p as (order by {parents})",
-            named = named.join(","),
+            named = self.named(),
             relation = self.relation,
             condition = self.condition,
             columns = self.columns.join(","),
             parents = self.columns[..self.parents].join(","),
         )
     }
+}
+
+/// The bounds in rows of key values: whole keys, or those of `chunk_by` with nulls behind them.
+pub(crate) fn bounds<K: PartialEq>(
+    rows: Vec<Vec<Option<K>>>,
+    parents: usize,
+) -> Result<Vec<Vec<K>>, Failure> {
+    let rows = rows.into_iter().map(|mut row| {
+        if parents > 0 && row[parents..].iter().all(Option::is_none) {
+            row.truncate(parents);
+        }
+        row
+    });
+    let mut bounds = whole_keys(rows.collect())?;
+    bounds.dedup();
+    Ok(bounds)
+}
+
+/// Keys, no part of them null.
+pub(crate) fn whole_keys<K>(rows: Vec<Vec<Option<K>>>) -> Result<Vec<Vec<K>>, Failure> {
+    rows.into_iter()
+        .map(|row| {
+            row.into_iter()
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(|| Failure::bug("a null where a key was asked for"))
+        })
+        .collect()
 }
 
 const BEGINS_FIRST: &str = "case when r.place = r.begins then 0 else 1 end";

@@ -8,7 +8,6 @@ use model::Failure;
 use model::migration::{From, Object, check_chunk_by};
 use record::meta;
 
-use super::along::Along;
 use super::database::{Database, Session, quoted};
 use super::details::{Details, OrderColumn};
 use super::kind::Kind;
@@ -379,7 +378,7 @@ async fn indexed(session: &mut Session<'_>, details: &Details) -> Result<bool, F
     if !details.table || details.order.is_empty() {
         return Ok(false);
     }
-    let along = Along::of(details, Section::Keyed);
+    let along = details.along(Section::Keyed);
     let first = &along.columns()[0];
     let sql = format!(
         "explain query plan select {first} from {} q where {first} >= 1 order by {first} limit 1",

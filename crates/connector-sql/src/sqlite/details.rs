@@ -5,7 +5,7 @@ use model::Failure;
 use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
-use crate::split::Sections;
+use crate::split::{Ordered, Sections};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

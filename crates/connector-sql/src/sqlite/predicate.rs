@@ -3,7 +3,6 @@
 
 use connector::SourceObject;
 
-use super::along::Along;
 use super::details::{Details, row_number};
 use super::kind::Kind;
 use super::value::Value;
@@ -33,7 +32,7 @@ pub(super) fn condition(details: &Details, slice: &KeySlice<Value>) -> Condition
         KeySlice::Range { from, to } => (Section::Keyed, from.as_ref(), to.as_ref()),
         KeySlice::Parentless { from, to } => (Section::Parentless, from.as_ref(), to.as_ref()),
     };
-    let along = Along::of(details, section);
+    let along = details.along(section);
     let mut parts = along.conditions.clone();
     let mut values = vec![];
     for (comparison, bound) in [(">=", from), ("<", to)] {

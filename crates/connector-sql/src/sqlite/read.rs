@@ -38,10 +38,7 @@ pub(super) async fn read(
     }
     let condition = predicate::condition(&details, &slice);
     let section = slice.range().map(|(section, ..)| section);
-    let along = section.map_or_else(
-        || Along::key(&details),
-        |section| Along::of(&details, section),
-    );
+    let along = section.map_or_else(|| details.along_key(), |section| details.along(section));
     let cuttable = section.is_some();
     let mut reading = Reading::new(object, &details, &along, budget, cuttable)?;
     if reading.run(&mut session, &condition).await? == End::Over {
@@ -73,7 +70,7 @@ async fn by_keys(
     epoch: String,
 ) -> Result<Read, Failure> {
     let found = predicate::by_keys(object, details, keys);
-    let along = Along::key(details);
+    let along = details.along_key();
     let all = vec![Condition::default()];
     let mut batches = vec![];
     let mut rejected = vec![];
@@ -168,9 +165,9 @@ impl<'a> Reading<'a> {
         let order = if details.by_row_number(object) {
             vec![width]
         } else {
-            along
-                .names()
-                .filter_map(|name| object.schema.index_of(name).ok())
+            let columns = along.columns.iter();
+            columns
+                .filter_map(|column| object.schema.index_of(&column.name).ok())
                 .collect()
         };
         Ok(Self {

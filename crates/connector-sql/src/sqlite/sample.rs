@@ -50,7 +50,7 @@ pub(super) async fn cuts(
         let place = i128::from(first) + span * look / looks;
         let _ = write!(list, "{}({place})", if look == 0 { "" } else { "," });
     }
-    let along = Along::of(details, next.section);
+    let along = details.along(next.section);
     let looks = Looks {
         numbers: format!(
             "with looks(place) as (values {list}), \

@@ -25,7 +25,7 @@ pub(super) async fn cuts(
 ) -> Result<(Vec<Vec<Value>>, bool), Failure> {
     let ladder = Ladder {
         details,
-        along: Along::of(details, Section::Keyed),
+        along: details.along(Section::Keyed),
     };
     let first = match from {
         Some([Value::Integer(key)]) => ladder.keys(session, *key, 1).await?,

@@ -9,7 +9,6 @@ use model::migration::{From, Object, check_chunk_by};
 use record::meta;
 use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, Statement, TypeInfo};
 
-use super::along::Along;
 use super::catalog::{self, Attribute, Index, Relation};
 use super::details::{Details, KeyColumn, Table};
 use crate::names::{Found, find, listed};
@@ -396,7 +395,7 @@ async fn can_order(session: &mut Session<'_>, details: &Details) -> Result<(), F
     if details.key.is_empty() {
         return Ok(());
     }
-    let along = Along::of(details, Section::Keyed);
+    let along = details.along(Section::Keyed);
     let keys = along.list();
     let sql = format!(
         "explain select 1 from {} q where ({keys}) >= ({keys}) order by {keys}",

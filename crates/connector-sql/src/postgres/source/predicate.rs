@@ -3,10 +3,9 @@
 use arrow::datatypes::DataType;
 use connector::SourceObject;
 
-use super::along::Along;
 use super::details::{Details, KeyColumn};
 use crate::postgres::quote;
-use crate::split::{KeySlice, Section};
+use crate::split::{KeySlice, Ordered, Section};
 
 /// The condition; empty where all records are meant.
 pub(super) fn condition(
@@ -16,13 +15,13 @@ pub(super) fn condition(
 ) -> String {
     let parts = match (slice, slice.range()) {
         (_, Some((section, from, to))) => {
-            let along = Along::of(details, section);
+            let along = details.along(section);
             let mut parts = along.conditions.clone();
             parts.extend(from.map(|bound| along.bound(">=", bound)));
             parts.extend(to.map(|bound| along.bound("<", bound)));
             parts
         }
-        (KeySlice::Nulls, _) => Along::of(details, Section::Nulls).conditions,
+        (KeySlice::Nulls, _) => details.along(Section::Nulls).conditions,
         (KeySlice::Keys(keys), _) => vec![any_of(object, details, keys)],
         _ => vec![],
     };

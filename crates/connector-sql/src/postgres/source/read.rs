@@ -80,9 +80,7 @@ async fn attempt(
     budget: usize,
     may_cut: bool,
 ) -> Result<Reading, Failure> {
-    let along = slice
-        .range()
-        .map(|(section, ..)| Along::of(details, section));
+    let along = slice.range().map(|(section, ..)| details.along(section));
     let watched = along.iter().flat_map(|along| &along.columns);
     let watched = watched
         .filter_map(|column| object.schema.index_of(&column.name).ok())

@@ -5,13 +5,12 @@ use connector::{Sizing, SourceObject, Split};
 use model::Failure;
 
 use super::along::Along;
-use super::cut::{bounds, whole_keys};
 use super::details::{Details, Table};
 use super::statistics::Sampled;
 use super::{catalog, statistics};
 use crate::postgres::connections::{Connections, Session};
 use crate::postgres::quote;
-use crate::split::{KeySlice, Next, Planning, Section};
+use crate::split::{KeySlice, Next, Planning, Section, bounds, whole_keys};
 
 /// What a value takes in a batch beyond its own bytes.
 const OVERHEAD: f64 = 5.0;
@@ -66,7 +65,7 @@ async fn cuts(
     }
     let sampled = Sampled {
         details,
-        along: &Along::of(details, next.section),
+        along: &details.along(next.section),
         table,
         records,
         slices: records / wanted,
@@ -129,12 +128,12 @@ async fn following(
         order.join(","),
         wanted.saturating_add(1),
     );
-    bounds(session.texts(&sql).await?, along)
+    bounds(session.texts(&sql).await?, along.parents)
 }
 
 /// That a cut lies above a bound. Where one has the values of `chunk_by` alone, the others are null, and it lies below all that begin with these values.
 fn beyond(along: &Along<'_>, names: &[String], from: &[String]) -> String {
-    let values = along.values(from);
+    let values = format!("({})", along.values(from).join(","));
     let first = names[..from.len().min(names.len())].join(",");
     match names.get(from.len()) {
         None => format!("({first}) > {values}"),

@@ -4,12 +4,11 @@
 use model::Failure;
 
 use super::along::Along;
-use super::cut::whole_keys;
 use super::details::{Details, KeyColumn, Table};
 use super::ladder::Ladder;
 use crate::postgres::connections::Session;
 use crate::postgres::quote;
-use crate::split::{self, Point, at_parents};
+use crate::split::{self, Point, at_parents, whole_keys};
 
 /// Pages that a sample reads, at least and at most.
 const PAGES: (u64, u64) = (300, 1_000);
