@@ -66,7 +66,7 @@ async fn a_chunk_too_large_fails_alone() {
     let failed = stage.texts("control", failed).await;
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(
-        failed[0].starts_with("unkeyed: chunk_too_large, name a `key`"),
+        failed[0].starts_with("unkeyed: message_too_large, name a `key`"),
         "{failed:?}"
     );
     let reason = view.summary.reason.expect("a reason");

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use model::{ObjectState, RunId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::db::{Arg, Row, args};
 use crate::{Control, Error, Result, Term};
@@ -22,6 +22,8 @@ pub struct NewObject {
     pub target: Value,
     /// Its chunks are first read for their target keys alone.
     pub needs_key_pass: bool,
+    /// The source's columns that this needs of each record; all where none is named.
+    pub key_pass_columns: Vec<String>,
     pub estimated_records: Option<i64>,
     /// Records that the target held before.
     pub target_before: Option<i64>,
@@ -38,6 +40,7 @@ pub struct Object {
     pub source: Value,
     pub target: Value,
     pub needs_key_pass: bool,
+    pub key_pass_columns: Vec<String>,
     pub estimated_records: Option<i64>,
     pub target_before: Option<i64>,
     pub state: ObjectState,
@@ -62,6 +65,7 @@ impl NewObject {
             &self.source,
             &self.target,
             self.needs_key_pass,
+            &json!(self.key_pass_columns),
             self.estimated_records,
             self.target_before,
         ]
@@ -113,6 +117,11 @@ pub(crate) fn unknown(run: &RunId, object: &str) -> Error {
     Error::NotFound(format!("object {object} in run {run}"))
 }
 
+fn names(value: Value) -> Result<Vec<String>> {
+    serde_json::from_value(value)
+        .map_err(|error| Error::Corrupt(format!("column key_pass_columns: {error}")))
+}
+
 fn read_object(row: &Row) -> Result<Object> {
     Ok(Object {
         run: row.run("run_id")?,
@@ -124,6 +133,7 @@ fn read_object(row: &Row) -> Result<Object> {
         source: row.json("source")?,
         target: row.json("target")?,
         needs_key_pass: row.bool("needs_key_pass")?,
+        key_pass_columns: names(row.json("key_pass_columns")?)?,
         estimated_records: row.opt_int("estimated_records")?,
         target_before: row.opt_int("target_before")?,
         state: row.word("state", ObjectState::parse)?,

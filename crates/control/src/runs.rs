@@ -251,8 +251,8 @@ impl Control {
 async fn insert_objects(tx: &mut Tx, run: &RunId, objects: &[NewObject]) -> Result<()> {
     let rows = objects.iter().map(|object| object.args(run));
     let head = "insert into objects (run_id, name, position, phase, to_object, operation, source, target, needs_key_pass, \
-                estimated_records, target_before)";
-    tx.insert_many(head, 11, rows.collect(), "")
+                key_pass_columns, estimated_records, target_before)";
+    tx.insert_many(head, 12, rows.collect(), "")
         .await
         .map(|_| ())
 }

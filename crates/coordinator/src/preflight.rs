@@ -33,6 +33,7 @@ pub(crate) struct PreparedObject {
     pub(crate) target: TargetObject,
     pub(crate) plan: LoadPlan,
     pub(crate) needs_key_pass: bool,
+    pub(crate) key_pass_columns: Vec<String>,
     /// Records that the target holds now.
     pub(crate) target_before: u64,
 }
@@ -343,6 +344,7 @@ async fn prepare_object(
         phase: 0,
         operation: object.operation,
         needs_key_pass: mapper.needs_key_pass(source.key_is_unique),
+        key_pass_columns: mapper.key_pass_columns(),
         target_before: target.count(&described.name, &CountScope::All).await?,
         source,
         target: described,

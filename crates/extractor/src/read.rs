@@ -24,18 +24,18 @@ impl Handler for Extractor {
         let started_at = Utc::now();
         let command: ChunkCommand = envelope.read_json()?;
         let run = self.line.catalog.run(&envelope.chunk.run).await?;
-        let object = &run.object(&envelope.chunk.object)?.source;
+        let pinned = run.object(&envelope.chunk.object)?;
+        let object = &pinned.source;
         let source = self.connections.source(&run.migration).await?;
-        let chunks = &self.line.settings.chunks;
-        let (records, rejected, epoch) =
-            match source.read(object, &command.slice, chunks.bytes).await? {
-                Read::Whole {
-                    records,
-                    rejected,
-                    epoch,
-                } => (records, rejected, epoch),
-                Read::TooBig(slices) => return Ok(vec![split(envelope, slices)?]),
-            };
+        let budget = self.line.settings.chunks.bytes;
+        let (records, rejected, epoch) = match source.read(object, &command.slice, budget).await? {
+            Read::Whole {
+                records,
+                rejected,
+                epoch,
+            } => (records, rejected, epoch),
+            Read::TooBig(slices) => return Ok(vec![split(envelope, slices)?]),
+        };
         if command.pass == Pass::Pick {
             let sample = run
                 .sample_of(&envelope.chunk.object)
@@ -52,6 +52,10 @@ impl Handler for Extractor {
                 moved_before::left_out(control, migration, sample, object, records).await?
             }
             _ => records,
+        };
+        let records = match command.pass {
+            Pass::Keys => only(&pinned.key_pass_columns, records)?,
+            Pass::Records | Pass::Pick | Pass::Parents => records,
         };
         let mut rivals = None;
         let merges = run
@@ -81,9 +85,6 @@ impl Handler for Extractor {
             changes: vec![],
         };
         let body = payload.encode()?;
-        if body.len() > chunks.body_limit {
-            return Err(too_large(body.len(), chunks.body_limit));
-        }
         let extracted = Envelope::new(
             Kind::Extracted,
             envelope.chunk.clone(),
@@ -92,6 +93,20 @@ impl Handler for Extractor {
         );
         Ok(vec![(Queue::Transform, extracted)])
     }
+}
+
+/// Some of the columns, or all where none is named.
+fn only(names: &[String], records: RecordBatch) -> Result<RecordBatch, Failure> {
+    if names.is_empty() {
+        return Ok(records);
+    }
+    let places: Result<Vec<usize>, _> = names
+        .iter()
+        .map(|name| records.schema_ref().index_of(name))
+        .collect();
+    places
+        .and_then(|places| records.project(&places))
+        .map_err(|error| Failure::bug(format!("the pass over keys lacks a column: {error}")))
 }
 
 /// Of records that are moved; the other passes only look at them.
@@ -112,12 +127,4 @@ fn split(envelope: &Envelope, slices: Vec<model::Slice>) -> Result<Next, Failure
         &report,
     )?;
     Ok((Queue::Reports, report))
-}
-
-fn too_large(bytes: usize, limit: usize) -> Failure {
-    Failure::chunk(
-        "chunk_too_large",
-        format!("the chunk takes {bytes} bytes on the wire, over the limit of {limit}, and can't be cut further"),
-    )
-    .hint("name a `key` by which the object can be cut, or raise STEVEDORE__CHUNKS__BODY_LIMIT and the broker's own limit")
 }

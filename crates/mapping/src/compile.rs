@@ -175,9 +175,10 @@ impl Compiler<'_> {
             key_fields,
             case_folds,
             one_to_one,
+            self.spec.source.clone(),
             self.spec.key.to_vec(),
-            ranked_by,
         )?;
+        mapper.ranked_by = ranked_by;
         mapper.guards = self.guards()?;
         mapper.skips_unlinked = self.skips_unlinked();
         Ok(mapper.with_rules(rules))

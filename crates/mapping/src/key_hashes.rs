@@ -1,10 +1,11 @@
 //! The target keys of records as hashes: what the pass over keys carries, and by which duplicates are known.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, FieldRef, Float64Type, Schema};
 use arrow::util::display::array_value_to_string;
 use model::{Failure, Fate};
 use record::{KeyHash, KeyHashes, hash_key, key_texts};
@@ -13,10 +14,26 @@ use crate::by_id::ParentIds;
 use crate::computed::Computed;
 use crate::mapper::Mapper;
 use crate::reason::{Reason, broken};
+use crate::rules::Rule;
 
 impl Mapper {
+    /// The source's columns that `key_hashes` needs.
+    pub fn key_pass_columns(&self) -> Vec<String> {
+        let mut needed = self.key_columns();
+        needed.extend(self.source_key.iter().cloned());
+        needed.extend(self.rules.iter().flat_map(Rule::columns));
+        needed.extend(self.ranked_by.clone());
+        let names = self.source.fields().iter().map(|column| column.name());
+        names
+            .filter(|name| needed.contains(*name))
+            .cloned()
+            .collect()
+    }
+
     /// The target key of each record, hashed. Records without one, and those that a rule refuses, are left out: they are refused when they are mapped.
+    /// The records may have the columns alone that are needed.
     pub fn key_hashes(&self, records: &RecordBatch) -> Result<KeyHashes, Failure> {
+        let records = &self.filled_up(records)?;
         let mut reasons = self.ruled(records);
         let hashes = self.hashed(records, &mut reasons)?;
         let keys = key_texts(records, &self.source_key)?;
@@ -42,6 +59,30 @@ impl Mapper {
         Ok(known
             .map(|(hash, ruled_out)| (!ruled_out).then_some(hash))
             .collect())
+    }
+
+    /// The records with all columns of the source, in their places: those that were left out are null.
+    fn filled_up(&self, records: &RecordBatch) -> Result<RecordBatch, Failure> {
+        if records.num_columns() == self.source.fields().len() {
+            return Ok(records.clone());
+        }
+        let (rows, mut columns) = (records.num_rows(), Vec::new());
+        let mut fields: Vec<FieldRef> = Vec::new();
+        for field in self.source.fields() {
+            match records.column_by_name(field.name()) {
+                Some(column) => {
+                    columns.push(column.clone());
+                    fields.push(field.clone());
+                }
+                None => {
+                    columns.push(new_null_array(field.data_type(), rows));
+                    fields.push(Arc::new(field.as_ref().clone().with_nullable(true)));
+                }
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+            .map_err(broken)
     }
 
     fn hashed(

@@ -7,7 +7,7 @@ use arrow::array::{
     Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array,
 };
 use arrow::compute::{filter_record_batch, take};
-use arrow::datatypes::{DataType, Field as Column, Schema};
+use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
 use model::{Failure, Fate};
 use record::{Change, Checksum, Refusal, checksums, key_texts, meta, record_json};
 
@@ -33,6 +33,7 @@ pub struct Mapper {
     /// For each key field: keys that differ only in case are one key.
     pub(crate) case_folds: Vec<bool>,
     one_to_one: bool,
+    pub(crate) source: SchemaRef,
     pub(crate) source_key: Vec<String>,
     /// The watermark's column, where the latest of duplicates is moved.
     pub(crate) ranked_by: Option<String>,
@@ -40,7 +41,7 @@ pub struct Mapper {
     pub(crate) guards: Vec<Computed>,
     /// Records of which nothing is set but their key are skipped.
     pub(crate) skips_unlinked: bool,
-    rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 /// A mapped batch. Every record that came in is in one of the two, in its order.
@@ -60,8 +61,8 @@ impl Mapper {
         key_fields: Vec<String>,
         case_folds: Vec<bool>,
         one_to_one: bool,
+        source: SchemaRef,
         source_key: Vec<String>,
-        ranked_by: Option<String>,
     ) -> Result<Self, Failure> {
         let fields: Vec<String> = computed
             .iter()
@@ -82,8 +83,9 @@ impl Mapper {
             key_fields,
             case_folds,
             one_to_one,
+            source,
             source_key,
-            ranked_by,
+            ranked_by: None,
             guards: Vec::new(),
             skips_unlinked: false,
             rules: Vec::new(),

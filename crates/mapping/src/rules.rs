@@ -48,6 +48,11 @@ impl Rule {
         })
     }
 
+    /// The columns that it is about.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = String> {
+        self.condition.columns()
+    }
+
     /// Refuses the records for which the condition is false, unless something is known of them already.
     pub(crate) fn apply(&self, records: &RecordBatch, reasons: &mut [Option<Reason>]) {
         let (fulfilled, bad) = self.condition.evaluate(records);

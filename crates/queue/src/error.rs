@@ -101,7 +101,9 @@ impl From<Error> for Failure {
             Error::Unroutable { .. } => Failure::retry("message_unroutable", message),
             Error::NoAnswer { .. } => Failure::retry("broker_silent", message),
             Error::TooLarge { .. } => Failure::chunk("message_too_large", message)
-                .hint("smaller chunks make smaller messages"),
+                .hint(
+                "name a `key` by which the object can be cut, set STEVEDORE__CHUNKS__BYTES lower, or raise STEVEDORE__CHUNKS__BODY_LIMIT and the broker's own limit",
+            ),
             Error::Topology { .. } => Failure::pause("broker_topology", message).hint(
                 "a queue of that name was made with other settings; use another prefix, or delete it while it is empty",
             ),

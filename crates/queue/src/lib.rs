@@ -19,7 +19,7 @@ pub use in_process::{InProcess, InProcessSettings};
 pub use line::Queue;
 pub use rabbit::{RabbitMq, RabbitSettings};
 
-/// The largest body, in bytes, that is published or read unless the settings say otherwise: 16 MiB, which is
+/// The largest message, in bytes, that is published to RabbitMQ or read from it unless the settings say otherwise: 16 MiB, which is
 /// also what RabbitMQ 4 takes at most by default.
 pub const DEFAULT_MAX_BODY: usize = 16 * 1024 * 1024;
 

@@ -2,10 +2,11 @@
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
+use bytes::Bytes;
 use model::Failure;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{decode_batch, encode_batch, join_parts, split_parts, unreadable};
+use crate::wire::{add_batch, add_part, split_parts, unreadable, view_batch};
 use crate::{Change, Journey, Refusal, meta, record_json};
 
 /// Records still on their way, and those already refused; together all that was extracted.
@@ -56,16 +57,17 @@ impl Payload {
             changes: self.changes.clone(),
         })
         .map_err(|error| Failure::bug(format!("a payload does not encode: {error}")))?;
-        let rivals = self.rivals.as_ref().map(encode_batch).transpose()?;
-        Ok(join_parts(&[
-            &head,
-            &encode_batch(&self.records)?,
-            &rivals.unwrap_or_default(),
-        ]))
+        let mut body = Vec::with_capacity(self.records.get_array_memory_size() + head.len());
+        // First, so that values lie where processors want them.
+        add_batch(&mut body, Some(&self.records))?;
+        add_part(&mut body, &head);
+        add_batch(&mut body, self.rivals.as_ref())?;
+        Ok(body)
     }
 
-    pub fn decode(body: &[u8]) -> Result<Self, Failure> {
-        let [head, records, rivals] = split_parts(body)?;
+    /// Its records stay in the body's memory.
+    pub fn decode(body: &Bytes) -> Result<Self, Failure> {
+        let [records, head, rivals] = split_parts(body)?;
         let Head {
             journey,
             refusals,
@@ -73,9 +75,9 @@ impl Payload {
         } = serde_json::from_slice(head).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {
             journey,
-            records: decode_batch(records)?,
+            records: view_batch(body.slice_ref(records))?,
             rivals: (!rivals.is_empty())
-                .then(|| decode_batch(rivals))
+                .then(|| view_batch(body.slice_ref(rivals)))
                 .transpose()?,
             refusals,
             changes,

@@ -21,6 +21,8 @@ pub struct PinnedObject {
     /// How it is loaded, the target's own description with it.
     pub plan: LoadPlan,
     pub needs_key_pass: bool,
+    /// What that needs of each record; everything where none is named.
+    pub key_pass_columns: Vec<String>,
     /// Records in the target before the run wrote anything.
     pub target_before: Option<i64>,
 }
@@ -145,6 +147,7 @@ impl Catalog {
                         source: pinned(&object.name, object.source)?,
                         plan: pinned(&object.name, object.target)?,
                         needs_key_pass: object.needs_key_pass,
+                        key_pass_columns: object.key_pass_columns,
                         target_before: object.target_before,
                     };
                     Ok((object.name, pinned))

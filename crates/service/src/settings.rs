@@ -59,7 +59,7 @@ pub struct ChunkSettings {
     pub records: u64,
     /// Bytes in memory of a chunk; a slice that proves bigger is split.
     pub bytes: usize,
-    /// Bytes of a message body at most.
+    /// Bytes of a message at most, as the broker gets it: its records are packed.
     pub body_limit: usize,
     /// Chunks in flight per run for each ready loader.
     pub window_per_loader: u32,

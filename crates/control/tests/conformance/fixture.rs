@@ -24,6 +24,7 @@ pub(crate) fn object(name: &str, phase: i64, position: i64) -> NewObject {
         source: json!({"table": name, "note": "a\u{0}b"}),
         target: json!({}),
         needs_key_pass: false,
+        key_pass_columns: vec![],
         estimated_records: Some(100),
         target_before: None,
     }

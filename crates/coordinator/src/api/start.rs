@@ -120,6 +120,7 @@ fn new_object(object: PreparedObject, position: i64) -> Result<NewObject, Failur
         to_object: object.target.name.clone(),
         operation: object.operation.as_str().to_owned(),
         needs_key_pass: object.needs_key_pass,
+        key_pass_columns: object.key_pass_columns,
         estimated_records: object
             .source
             .estimated_records

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use mapping::{Duplicates, Mapper, ParentIds, Rival};
 use model::Fate;
 use model::migration::OnDuplicateKey;
@@ -235,5 +235,50 @@ fn merged_records_fill_up_the_latest() {
     assert_eq!(
         (mapped.refusals[0].key.as_str(), mapped.refusals[0].fate),
         ("3", Fate::Skipped)
+    );
+}
+
+#[test]
+fn the_pass_needs_what_keys_rules_and_ranks_are_computed_from() {
+    let mut bed = Bed::new("Id: \"upper(code)\", Name: note");
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    bed.source = Arc::new(Schema::new(vec![
+        text("note", false),
+        text("code", true),
+        Field::new("id", DataType::Int64, false),
+        text("more", true),
+        text("at", true),
+        text("grade", true),
+    ]));
+    bed.target
+        .fields
+        .push(crate::bed::field("Name", DataType::Utf8));
+    bed.objects = bed.objects.replace(
+        "to: Thing",
+        "to: Thing, watermark: at, on_duplicate_key: keep_latest, rules: [{ name: r, require: \"grade < 'c'\" }]",
+    );
+    let column = |values: [&str; 3]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+    let records = bed.batch(vec![
+        column(["n1", "n2", "n3"]),
+        column(["x", "y", "X"]),
+        Arc::new(Int64Array::from(vec![1, 2, 3])),
+        column(["m1", "m2", "m3"]),
+        column(["2024", "2025", "2026"]),
+        column(["a", "c", "b"]),
+    ]);
+    let mapper = bed.compile().unwrap();
+    let needed = mapper.key_pass_columns();
+    assert_eq!(needed, ["code", "id", "at", "grade"]);
+    let schema = records.schema();
+    let places = needed.iter().map(|name| schema.index_of(name).unwrap());
+    let lean = records.project(&places.collect::<Vec<_>>()).unwrap();
+    let hashes = mapper.key_hashes(&lean).unwrap();
+    assert_eq!(hashes, mapper.key_hashes(&records).unwrap());
+    let [first, third] = &hashes.keys[..] else {
+        panic!("the rule refuses the second: {hashes:?}");
+    };
+    assert_eq!(
+        (first.hash, first.rank.as_deref()),
+        (third.hash, Some("2024"))
     );
 }

@@ -15,17 +15,16 @@ use tokio::sync::watch;
 use self::consumer::{MailboxConsumer, MailboxControl};
 use self::mailbox::Mailbox;
 use crate::{
-    Broker, Consumer, ControlConsumer, DEFAULT_DELIVERY_LIMIT, DEFAULT_MAX_BODY, DeadLetter, Error,
-    Queue, readable,
+    Broker, Consumer, ControlConsumer, DEFAULT_DELIVERY_LIMIT, DeadLetter, Error, Queue, readable,
 };
 
 /// The prefix of names in errors and dead letters; there is only one broker in a process's memory.
 const PREFIX: &str = "stevedore";
 
-/// Limits of an in-process broker, the same as RabbitMQ's.
+/// Limits of an in-process broker.
 #[derive(Debug, Clone, Copy)]
 pub struct InProcessSettings {
-    /// The largest body, in bytes.
+    /// The largest body, in bytes; any unless set otherwise, because it goes nowhere.
     pub max_body: usize,
     /// How often a message may come back before it goes to the dead letters.
     pub delivery_limit: u32,
@@ -34,7 +33,7 @@ pub struct InProcessSettings {
 impl Default for InProcessSettings {
     fn default() -> Self {
         Self {
-            max_body: DEFAULT_MAX_BODY,
+            max_body: usize::MAX,
             delivery_limit: DEFAULT_DELIVERY_LIMIT,
         }
     }

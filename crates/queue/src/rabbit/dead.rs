@@ -50,14 +50,18 @@ impl Shared {
         headers.insert(REASON.into(), text(&reason));
         headers.insert(QUEUE.into(), text(queue.as_str()));
         let content_type = properties.content_type().as_ref();
+        let written = wire::properties(
+            content_type.map_or("application/octet-stream", ShortString::as_str),
+            headers,
+        );
         let outgoing = Outgoing {
             exchange: self.topology.dead(),
             routing_key: "".into(),
             node: Node::Dead,
-            properties: wire::properties(
-                content_type.map_or("application/octet-stream", ShortString::as_str),
-                headers,
-            ),
+            properties: match properties.content_encoding() {
+                Some(encoding) => written.with_content_encoding(encoding.clone()),
+                None => written,
+            },
             body,
             identity,
         };

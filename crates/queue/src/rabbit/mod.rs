@@ -7,6 +7,7 @@ mod dial;
 mod endpoint;
 mod link;
 mod live;
+mod packing;
 mod publish;
 mod receipt;
 mod settings;
@@ -160,12 +161,14 @@ impl Shared {
 impl Broker for RabbitMq {
     async fn publish(&self, queue: &Queue, envelope: Envelope) -> Result<(), Error> {
         let name = self.shared.line(queue)?;
+        let (properties, identity) = (wire::write(&envelope), readable::identity(&envelope));
+        let (body, encoding) = packing::pack(envelope.kind, envelope.body);
         let limit = self.shared.settings.max_body;
-        if envelope.body.len() > limit {
+        if body.len() > limit {
             return Err(Error::TooLarge {
                 queue: name.to_string(),
-                message: readable::identity(&envelope),
-                size: envelope.body.len(),
+                message: identity,
+                size: body.len(),
                 limit,
             });
         }
@@ -173,9 +176,12 @@ impl Broker for RabbitMq {
             exchange: "".into(),
             routing_key: name.clone(),
             node: Node::Line(name),
-            properties: wire::write(&envelope),
-            identity: readable::identity(&envelope),
-            body: envelope.body,
+            properties: match encoding {
+                Some(encoding) => properties.with_content_encoding(encoding.into()),
+                None => properties,
+            },
+            identity,
+            body,
         };
         self.shared.publish(&outgoing).await
     }

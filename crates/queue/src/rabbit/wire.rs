@@ -1,11 +1,12 @@
-//! An envelope as an AMQP message: identity in the headers, the body as it is.
+//! An envelope as an AMQP message: identity in the headers, records packed in the body.
 //! A message that anybody may have published is read here with suspicion; the reason it can't be read is for people.
 
 use bytes::Bytes;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use model::{Attempt, ChunkNumber, ChunkRef, Envelope, Kind, RunId};
 
+use super::packing;
 use crate::readable;
 
 const VERSION: &str = "version";
@@ -66,6 +67,8 @@ pub(crate) fn read(
         .map_err(|_| format!("the header `{VERSION}` is {version}, which is no version"))?;
     // Before all else: what follows is of another version then, and may look otherwise.
     readable::version(version)?;
+    let encoding = properties.content_encoding().as_ref();
+    let encoding = encoding.map(ShortString::as_str);
     let kind = headers.text(KIND)?;
     let kind = Kind::parse(kind).ok_or_else(|| {
         format!(
@@ -84,7 +87,7 @@ pub(crate) fn read(
         attempt: Attempt(headers.integer(ATTEMPT)?),
         // Only for tracing; a broken one is no reason not to move records.
         traceparent: headers.text(TRACEPARENT).ok().map(str::to_owned),
-        body,
+        body: packing::unpack(body, encoding, max_body)?,
     })
 }
 
