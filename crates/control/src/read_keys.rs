@@ -1,5 +1,5 @@
-//! The target keys of an object while they are read: packed into a row per chunk and first byte of the hash, so that a million records are
-//! some thousands of rows, and the repeated keys are found byte by byte, in the memory of one part in 256.
+//! The target keys of an object while they are read: packed into a row per chunk and bucket, by the first bits of the hash, so that a million records are
+//! some hundreds of rows, and the repeated keys are found bucket by bucket, in the memory of one.
 
 use model::{ChunkNumber, ChunkRef, RunId};
 
@@ -20,6 +20,8 @@ pub struct KeyRow {
 
 /// Rows of packed keys read at a time.
 const PAGE: usize = 200;
+/// Records of an object for which few buckets do.
+const FEW: i64 = 4_000_000;
 /// The length of a text that is not there.
 const NONE: u32 = u32::MAX;
 
@@ -34,9 +36,13 @@ impl Control {
         if tx.fetch(sql, place()).await?.is_empty() {
             return Ok(false);
         }
+        let sql = "select estimated_records from objects where run_id = $1 and name = $2";
+        let object = tx.fetch_one(sql, args![&chunk.run, &chunk.object]).await?;
+        let estimated = object.map(|object| object.opt_int("estimated_records"));
+        let bits = bits(estimated.transpose()?.flatten());
         let sql = "delete from read_keys where run_id = $1 and object = $2 and chunk = $3";
         tx.execute(sql, place()).await?;
-        let packed = (0..=u8::MAX).zip(pack(keys)?);
+        let packed = (0..=u8::MAX).zip(pack(keys, bits)?);
         let rows = packed.filter(|(_, keys)| !keys.is_empty());
         let rows = rows.map(|(bucket, keys)| {
             let (run, object, chunk) = (&chunk.run, &chunk.object, chunk.chunk);
@@ -82,7 +88,15 @@ impl Control {
     }
 }
 
-/// An object's keys of which the hash begins with the same byte.
+/// How many bits of the hash make a bucket: it is pinned with the run, and the same for all chunks of the object.
+fn bits(estimated_records: Option<i64>) -> u32 {
+    match estimated_records {
+        Some(records) if records <= FEW => 4,
+        _ => 8,
+    }
+}
+
+/// An object's keys of which the hash begins with the same bits.
 struct Bucket<'a> {
     run: &'a RunId,
     object: &'a str,
@@ -166,11 +180,11 @@ impl Bucket<'_> {
     }
 }
 
-/// Keys, by the first byte of their hash.
-fn pack(keys: &[KeyRow]) -> Result<Vec<Vec<u8>>> {
-    let mut packed = vec![Vec::new(); usize::from(u8::MAX) + 1];
+/// Keys, by the first bits of their hash, eight at most.
+fn pack(keys: &[KeyRow], bits: u32) -> Result<Vec<Vec<u8>>> {
+    let mut packed = vec![Vec::new(); 1 << bits];
     for key in keys {
-        let out: &mut Vec<u8> = &mut packed[usize::from(key.hash[0])];
+        let out: &mut Vec<u8> = &mut packed[usize::from(key.hash[0]) >> (8 - bits)];
         out.extend_from_slice(&key.hash);
         out.extend_from_slice(&key.position.to_le_bytes());
         for text in [Some(&key.source_key), key.rank.as_ref()] {
@@ -251,7 +265,7 @@ mod tests {
             position: i64::from(first) - 1,
         };
         let keys = [key(7, Some("")), key(0, None), key(7, Some("2024"))];
-        let packed = pack(&keys).unwrap();
+        let packed = pack(&keys, 8).unwrap();
         let back = |packed: &[u8]| -> Result<Vec<KeyRow>> {
             unpack(packed)
                 .map(|key| {
@@ -267,6 +281,8 @@ mod tests {
         assert_eq!(back(&packed[0]).unwrap(), [keys[1].clone()]);
         let sevens = [keys[0].clone(), keys[2].clone()];
         assert_eq!(back(&packed[7]).unwrap(), sevens);
+        let fewer = pack(&keys, 4).unwrap();
+        assert_eq!(back(&fewer[0]).unwrap(), keys, "in one bucket");
         let cuts = (1..packed[0].len()).map(|cut| &packed[0][..cut]);
         for cut in cuts {
             assert!(back(cut).is_err(), "cut at {}", cut.len());

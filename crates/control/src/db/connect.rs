@@ -127,6 +127,8 @@ async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db> {
     create_private(&path)?;
     let options = options
         .create_if_missing(true)
+        // Most of it are blobs of hundreds of kilobytes.
+        .page_size(16 << 10)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE)
