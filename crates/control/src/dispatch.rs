@@ -94,6 +94,13 @@ impl Control {
         Ok(self.db.read_one(sql, args![run, object]).await?.is_some())
     }
 
+    /// How many chunks of an object wait to be dispatched, as far as it is planned.
+    pub async fn waiting_chunks(&self, run: &RunId, object: &str) -> Result<u64> {
+        let sql = "select count(*) as chunks from chunks where run_id = $1 and object = $2 and state = 'pending'";
+        let row = self.db.read_one(sql, args![run, object]).await?;
+        row.map_or(Ok(0), |row| row.count("chunks"))
+    }
+
     /// Returns a dispatched chunk to pending, not to be dispatched before `delay` from now, and stores the reason if there is one.
     /// False if it is not, or no longer, dispatched under that attempt.
     pub async fn give_back(

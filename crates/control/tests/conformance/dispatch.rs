@@ -271,9 +271,12 @@ async fn loaders_know_when_all_chunks_have_come(bed: &Bed) {
     f.dispatch(bed, 1).await;
     take(&one, "loading").await;
     assert!(more().await, "the second is not dispatched");
+    let waiting = async || control.waiting_chunks(&f.run, "a").await.unwrap();
+    assert_eq!(waiting().await, 1);
     f.dispatch(bed, 1).await;
     take(&two, "transforming").await;
     assert!(more().await, "the second is still being mapped");
+    assert_eq!(waiting().await, 0);
     take(&two, "loading").await;
     assert!(!more().await, "both are with a loader");
     bed.sql("update objects set plan_closed = false").await;

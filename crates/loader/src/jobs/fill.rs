@@ -1,8 +1,9 @@
 //! Takes chunks from the target's queue and fills jobs with them, towards what one may hold.
-//! A job is sent when it is full, when all chunks of its object have come, or when no more come for a while. No chunk is held for so long that the broker would
+//! A job is sent when it is full, when all chunks of its object have come, or when no more come for a while; an object's first of several when it is a third
+//! full, so that the target has something to do. No chunk is held for so long that the broker would
 //! take it away: what may not be sent for some time goes back to the queue, and nothing is taken from there before it may.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::time::Duration;
 
@@ -56,6 +57,10 @@ impl Batch {
             || self.filled.len() < ChunkSettings::OF_A_JOB && self.body.len() + bytes <= capacity
     }
 
+    fn is_a_third_of(&self, capacity: u64) -> bool {
+        self.filled.len() * 3 >= ChunkSettings::OF_A_JOB || self.body.len() * 3 >= capacity
+    }
+
     /// Adds a chunk, or gives it back with the reason. One that is in already has been delivered again, as the connection broke over which it came: it stands
     /// for the first.
     fn push(&mut self, filled: Filled, rows: &[u8]) -> Option<(Delivery, Failure)> {
@@ -75,7 +80,12 @@ impl Batch {
 }
 
 /// The batches in hand, by run and object.
-type Batches = HashMap<(RunId, String), Batch>;
+#[derive(Default)]
+struct Batches {
+    open: HashMap<(RunId, String), Batch>,
+    /// Objects of which a job was sent, or that are not worth an early one.
+    begun: HashSet<(RunId, String)>,
+}
 
 impl Desk {
     pub(crate) async fn fill(self, queue: Queue) {
@@ -94,7 +104,7 @@ impl Desk {
     /// Until the queue can't be consumed, or a batch has waited for room for long: then all that is in hand goes back, and what was sent ahead to us as well.
     async fn fill_until_broken(&self, queue: &Queue) -> Result<(), Failure> {
         let mut chunks = self.line.broker.consume(queue, PREFETCH).await?;
-        let mut batches = Batches::new();
+        let mut batches = Batches::default();
         let hold = self.line.settings.chunks.hold();
         // What may still be waited for room, before what was sent ahead to us gets too old.
         let mut patience = hold;
@@ -103,7 +113,7 @@ impl Desk {
             let delivery = tokio::select! {
                 () = self.line.ending.cancelled() => return Ok(()),
                 delivery = chunks.next() => Some(delivery?),
-                () = tokio::time::sleep(SOON), if !batches.is_empty() => None,
+                () = tokio::time::sleep(SOON), if !batches.open.is_empty() => None,
             };
             let quiet = delivery.is_none().then(|| last.elapsed());
             let mut full = None;
@@ -122,7 +132,9 @@ impl Desk {
                 let waits = Instant::now();
                 let Ok(place) = timeout(patience, self.room.enter()).await else {
                     tracing::info!(%queue, "no room for one more job: its chunks go back until there is");
-                    let all = iter::once(batch).chain(due).chain(batches.into_values());
+                    let all = iter::once(batch)
+                        .chain(due)
+                        .chain(batches.open.into_values());
                     self.hand_back(all.flat_map(|batch| batch.filled)).await;
                     return Ok(());
                 };
@@ -132,7 +144,7 @@ impl Desk {
         }
     }
 
-    /// Puts a chunk into its object's batch. Returns the one that was there when the chunk found no room in it.
+    /// Puts a chunk into its object's batch. Returns the one that is to be sent: it was there and the chunk found no room in it, or has enough for a beginning.
     async fn put_in(&self, batches: &mut Batches, filled: Filled, rows: &[u8]) -> Option<Batch> {
         let capacity = match self.capacity(&filled.chunk.run).await {
             Ok(capacity) => capacity as u64,
@@ -142,13 +154,27 @@ impl Desk {
             }
         };
         let object = (filled.chunk.run.clone(), filled.chunk.object.clone());
-        let batch = batches.entry(object).or_default();
+        let batch = batches.open.entry(object.clone()).or_default();
         let is_full = !batch.has_room(rows.len() as u64, capacity);
         let full = is_full.then(|| std::mem::take(batch));
         if let Some((delivery, failure)) = batch.push(filled, rows) {
             self.refuse(delivery, failure).await;
         }
-        full
+        if full.is_some() {
+            batches.begun.insert(object);
+            return full;
+        }
+        if !batch.is_a_third_of(capacity) || !batches.begun.insert(object.clone()) {
+            return None;
+        }
+        let more = self.more_than_a_job(&object).await;
+        more.then(|| batches.open.remove(&object)).flatten()
+    }
+
+    /// Whether more of an object waits than one job takes.
+    async fn more_than_a_job(&self, (run, object): &(RunId, String)) -> bool {
+        let waiting = self.line.control.waiting_chunks(run, object).await;
+        waiting.is_ok_and(|waiting| waiting > ChunkSettings::OF_A_JOB as u64)
     }
 
     /// Takes out the batches that wait for no other chunk, or have waited for too long; `quiet` is for how long none has come.
@@ -156,14 +182,14 @@ impl Desk {
         let settings = &self.line.settings.chunks;
         let is_over = quiet.is_some_and(|quiet| quiet >= settings.job_linger());
         let mut due = Vec::new();
-        for (object, batch) in std::mem::take(batches) {
+        for (object, batch) in std::mem::take(&mut batches.open) {
             if is_over
                 || batch.since.elapsed() > settings.hold()
                 || (quiet.is_some() && !self.may_grow(&object).await)
             {
                 due.push(batch);
             } else {
-                batches.insert(object, batch);
+                batches.open.insert(object, batch);
             }
         }
         due
