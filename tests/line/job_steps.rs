@@ -241,7 +241,7 @@ async fn killed_when_the_job_is_complete_and_its_results_unread() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_when_the_results_are_half_read() {
-    survives("/unprocessedrecords", Cut::Answer).await;
+    survives("/successfulResults", Cut::Answer).await;
 }
 
 const MAKES: &str = "POST /services/data/v66.0/composite/sobjects";

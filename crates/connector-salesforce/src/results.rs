@@ -1,5 +1,5 @@
 //! What became of each row of a job: three files in any order, matched with our records by the loaded key alone.
-//! Nothing is handed over before the three add up to what was uploaded.
+//! Nothing is handed over before they add up to what was uploaded.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -123,7 +123,7 @@ pub(crate) async fn results(
         .map_err(place)
 }
 
-/// The three files, which add up and can be matched.
+/// The files, as many as it takes to add up, which can be matched.
 async fn complete(
     client: &Client,
     job: &str,
@@ -133,8 +133,14 @@ async fn complete(
     let mut files = Vec::new();
     for file in File::ALL {
         let mut spool = Spool::download(client, job, file.name()).await?;
-        let first = read(file, spool.reader()?, shape, |_| false);
-        first.map(|()| files.push((file, spool)))?;
+        // The first row tells whether all can be matched.
+        read(file, spool.reader()?, shape, |_| false)?;
+        let has_all = spool.rows() == uploaded;
+        files.push((file, spool));
+        if has_all {
+            // Nothing is left that the others could tell of.
+            return Ok(files);
+        }
     }
     let counts: Vec<_> = files.iter().map(|(_, spool)| spool.rows()).collect();
     let told: u64 = counts.iter().sum();
