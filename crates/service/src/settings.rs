@@ -127,7 +127,7 @@ impl Default for ChunkSettings {
             bytes: 8 << 20,
             // What RabbitMQ 4 takes unless it is told otherwise.
             body_limit: 16 << 20,
-            window_per_loader: 8,
+            window_per_loader: 6,
             concurrency: 2,
             lease_seconds: 30,
             attempts: 8,
