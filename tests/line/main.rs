@@ -26,6 +26,7 @@ mod placeholders;
 #[path = "../../crates/queue/tests/conformance/proxy.rs"]
 #[allow(dead_code, reason = "the queue's own tests use all of it")]
 mod proxy;
+mod records;
 mod rehearsal;
 mod required_fields;
 mod retrying;

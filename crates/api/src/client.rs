@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     AutomationView, Changes, CheckReport, CompareReport, DoctorReport, Draft, Drafted,
-    ErrorEnvelope, Failures, FailuresQuery, Halt, Placeholders, PlanQuery, PlanReport, RunList,
-    RunView, StartRun, Started,
+    ErrorEnvelope, Failures, FailuresQuery, Halt, Placeholders, PlanQuery, PlanReport, RecordQuery,
+    RecordView, RunList, RunView, StartRun, Started,
 };
 
 /// Talks to one coordinator.
@@ -95,6 +95,12 @@ impl Client {
         query: &FailuresQuery,
     ) -> Result<Placeholders, Failure> {
         let request = self.request(Method::GET, &format!("/api/runs/{run}/placeholders"));
+        self.send(request.query(query)).await
+    }
+
+    /// What happened to one record.
+    pub async fn record(&self, run: &str, query: &RecordQuery) -> Result<RecordView, Failure> {
+        let request = self.request(Method::GET, &format!("/api/runs/{run}/record"));
         self.send(request.query(query)).await
     }
 

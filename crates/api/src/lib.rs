@@ -5,6 +5,7 @@ mod before;
 mod client;
 mod error;
 mod init;
+mod record;
 mod types;
 
 pub use automation::{AutomationView, ByHand, SwitchedItem};
@@ -17,6 +18,7 @@ pub use before::{
 pub use client::Client;
 pub use error::{ErrorBody, ErrorEnvelope};
 pub use init::{Draft, Drafted, DraftedObject};
+pub use record::{Passage, RecordChange, RecordError, RecordQuery, RecordView};
 pub use types::{
     ChangeGroup, ChangedValue, Changes, CheckReport, CheckedObject, FailedRecord, FailureGroup,
     Failures, FailuresQuery, Halt, JobsView, LoweredView, ObjectView, PlaceholderGroup,

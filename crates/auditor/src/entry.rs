@@ -8,12 +8,12 @@ use control::{
     NewPlaceholder,
 };
 use model::{Envelope, Failure, Fate};
-use record::{Outcome, encode_batch, hash_key};
+use record::{Outcome, encode_batch, hash_key, key_filter};
 use serde_json::Value;
 use service::{PinnedObject, PinnedRun};
 
-/// The version of the ledger's encoding: one Arrow IPC stream, LZ4, columns key, target_id, fate, checksum.
-const LEDGER_VERSION: i64 = 1;
+/// The version of the ledger's encoding: one Arrow IPC stream, LZ4, columns key, target_id, fate, checksum, error.
+const LEDGER_VERSION: i64 = 2;
 
 pub(crate) fn of(envelope: &Envelope, outcome: &Outcome, auditor: &str) -> AuditEntry {
     let journey = &outcome.journey;
@@ -158,9 +158,11 @@ pub(crate) fn failed_records(outcome: &Outcome) -> Vec<NewFailedRecord> {
 }
 
 pub(crate) fn ledger(outcome: &Outcome) -> Result<LedgerBlob, Failure> {
+    let keys = outcome.ledger.rows.iter().map(|row| row.key.as_str());
     Ok(LedgerBlob {
         records: outcome.ledger.rows.len() as u64,
         encoding_version: LEDGER_VERSION,
+        key_filter: key_filter(keys),
         blob: encode_batch(&outcome.ledger.to_batch()?)?,
     })
 }

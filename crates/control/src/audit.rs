@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use model::{Attempt, Books, ChunkRef, Failure, Fate, Pass, RunId};
+use model::{Attempt, Books, ChunkNumber, ChunkRef, Failure, Fate, Pass, RunId};
 
 use crate::chunks::{ChunkKind, read_ref};
 use crate::db::{Row, Tx, args, list};
@@ -73,6 +73,8 @@ pub struct FailedAttempt {
 pub struct LedgerBlob {
     pub records: u64,
     pub encoding_version: i64,
+    /// Which keys may be in it; none: any.
+    pub key_filter: Option<Vec<u8>>,
     pub blob: Vec<u8>,
 }
 
@@ -145,7 +147,8 @@ impl Control {
         id_map::store(&mut tx, entry).await?;
         placeholders::store(&mut tx, entry).await?;
         if let Some(ledger) = ledger {
-            let sql = "insert into ledger (run_id, object, chunk, attempt, records, encoding_version, blob) values ($1, $2, $3, $4, $5, $6, $7)";
+            let sql = "insert into ledger (run_id, object, chunk, attempt, records, encoding_version, key_filter, blob)
+                       values ($1, $2, $3, $4, $5, $6, $7, $8)";
             let values = args![
                 &entry.chunk.run,
                 &entry.chunk.object,
@@ -153,6 +156,7 @@ impl Control {
                 entry.attempt,
                 ledger.records,
                 ledger.encoding_version,
+                ledger.key_filter.as_deref(),
                 ledger.blob.as_slice(),
             ];
             tx.execute(sql, values).await?;
@@ -219,15 +223,40 @@ impl Control {
         rows.iter().map(read_audit).collect()
     }
 
+    /// A chunk's one outcome, if it has been audited.
+    pub async fn outcome(&self, chunk: &ChunkRef) -> Result<Option<AuditRow>> {
+        let sql =
+            "select * from audit_log where run_id = $1 and object = $2 and chunk = $3 and outcome";
+        let values = args![&chunk.run, &chunk.object, chunk.chunk];
+        let row = self.db.read_one(sql, values).await?;
+        row.as_ref().map(read_audit).transpose()
+    }
+
+    /// The chunks of an object that have a ledger, behind `after` and in their order, each with its filter of keys.
+    pub async fn key_filters(
+        &self,
+        run: &RunId,
+        object: &str,
+        after: ChunkNumber,
+        limit: u32,
+    ) -> Result<Vec<(ChunkNumber, Option<Vec<u8>>)>> {
+        let sql = "select chunk, key_filter from ledger where run_id = $1 and object = $2 and chunk > $3 order by chunk limit $4";
+        let rows = self.db.read(sql, args![run, object, after, limit]).await?;
+        rows.iter()
+            .map(|row| Ok((row.chunk("chunk")?, row.opt_bytes("key_filter")?)))
+            .collect()
+    }
+
     /// A chunk's ledger, if it has been audited with one.
     pub async fn ledger(&self, chunk: &ChunkRef) -> Result<Option<LedgerBlob>> {
-        let sql = "select records, encoding_version, blob from ledger where run_id = $1 and object = $2 and chunk = $3";
+        let sql = "select records, encoding_version, key_filter, blob from ledger where run_id = $1 and object = $2 and chunk = $3";
         let values = args![&chunk.run, &chunk.object, chunk.chunk];
         let row = self.db.read_one(sql, values).await?;
         row.map(|row| {
             Ok(LedgerBlob {
                 records: row.count("records")?,
                 encoding_version: row.int("encoding_version")?,
+                key_filter: row.opt_bytes("key_filter")?,
                 blob: row.bytes("blob")?,
             })
         })

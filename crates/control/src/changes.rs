@@ -37,6 +37,8 @@ pub struct StoredChange {
 pub struct Changes<'a> {
     pub object: Option<&'a str>,
     pub code: Option<&'a str>,
+    /// The source key.
+    pub key: Option<&'a str>,
     /// Goes on after this id.
     pub after: Option<i64>,
     pub limit: u32,
@@ -59,7 +61,11 @@ impl Control {
         let mut sql =
             "select * from changed_records where run_id = $1 and changed_id > $2".to_owned();
         let mut values: Vec<Arg> = args![run, which.after.unwrap_or(0)];
-        for (column, wanted) in [("object", which.object), ("code", which.code)] {
+        for (column, wanted) in [
+            ("object", which.object),
+            ("code", which.code),
+            ("record_key", which.key),
+        ] {
             if let Some(wanted) = wanted {
                 values.push(wanted.into());
                 sql.push_str(&format!(" and {column} = ${}", values.len()));

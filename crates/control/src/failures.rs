@@ -56,6 +56,8 @@ pub struct FailedRecord {
 pub struct Failures<'a> {
     pub object: Option<&'a str>,
     pub code: Option<&'a str>,
+    /// The source key.
+    pub key: Option<&'a str>,
     /// Leaves out those that were retried, skipped on purpose, or marked resolved by hand.
     pub unresolved_only: bool,
     /// Goes on after this id.
@@ -111,7 +113,11 @@ impl Control {
         let mut sql =
             "select * from failed_records where run_id = $1 and failed_id > $2".to_owned();
         let mut values: Vec<Arg> = args![run, which.after.unwrap_or(0)];
-        for (column, wanted) in [("object", which.object), ("error_code", which.code)] {
+        for (column, wanted) in [
+            ("object", which.object),
+            ("error_code", which.code),
+            ("record_key", which.key),
+        ] {
             if let Some(wanted) = wanted {
                 values.push(wanted.into());
                 sql.push_str(&format!(" and {column} = ${}", values.len()));

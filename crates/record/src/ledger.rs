@@ -1,15 +1,15 @@
-//! The per-record memory of a chunk, as one batch: key, target id, fate, checksum.
+//! The per-record memory of a chunk, as one batch: key, target id, fate, checksum, error.
 
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, RecordBatch, StringBuilder,
-    StringDictionaryBuilder,
+    StringDictionaryBuilder, new_null_array,
 };
-use arrow::datatypes::{DataType, Field, Int8Type, Schema};
+use arrow::datatypes::{DataType, Field, Int8Type, Int32Type, Schema};
 use model::{Books, Failure, Fate};
 
-use crate::Checksum;
+use crate::{Checksum, Refusal};
 
 /// One extracted record's fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct LedgerRow {
     pub fate: Fate,
     /// Over the mapped fields; none for records that were never mapped.
     pub checksum: Option<Checksum>,
+    /// The code of what was wrong, where it was refused; the failed records have the rest.
+    pub error: Option<String>,
 }
 
 /// A row for every extracted record of a chunk.
@@ -42,6 +44,18 @@ impl Ledger {
             target_id,
             fate,
             checksum,
+            error: None,
+        });
+    }
+
+    /// A record that was refused.
+    pub(crate) fn push_refused(&mut self, refusal: &Refusal, checksum: Option<Checksum>) {
+        self.rows.push(LedgerRow {
+            key: refusal.key.clone(),
+            target_id: None,
+            fate: refusal.fate,
+            checksum,
+            error: Some(refusal.code.clone()),
         });
     }
 
@@ -62,10 +76,12 @@ impl Ledger {
         let mut ids = StringBuilder::new();
         let mut fates = StringDictionaryBuilder::<Int8Type>::new();
         let mut checksums = FixedSizeBinaryBuilder::new(16);
+        let mut errors = StringDictionaryBuilder::<Int32Type>::new();
         for row in &self.rows {
             keys.append_value(&row.key);
             ids.append_option(row.target_id.as_deref());
             fates.append_value(row.fate.as_str());
+            errors.append_option(row.error.as_deref());
             match row.checksum {
                 None => checksums.append_null(),
                 Some(checksum) => checksums
@@ -78,21 +94,24 @@ impl Ledger {
             Arc::new(ids.finish()),
             Arc::new(fates.finish()),
             Arc::new(checksums.finish()),
+            Arc::new(errors.finish()),
         ];
         RecordBatch::try_new(Arc::new(schema()), columns)
             .map_err(|error| Failure::bug(format!("a ledger does not encode: {error}")))
     }
 
     pub fn from_batch(batch: &RecordBatch) -> Result<Self, Failure> {
+        let batch = &with_errors(batch)?;
         if batch.schema_ref().as_ref() != &schema() {
             return Err(crate::wire::unreadable("a ledger has other columns"));
         }
         let keys = batch.column(0).as_string::<i32>();
         let ids = batch.column(1).as_string::<i32>();
-        let fates = arrow::compute::cast(batch.column(2), &DataType::Utf8)
-            .map_err(|error| crate::wire::unreadable(&error.to_string()))?;
+        let fates = texts(batch.column(2))?;
         let fates = fates.as_string::<i32>();
         let checksums = batch.column(3).as_fixed_size_binary();
+        let errors = texts(batch.column(4))?;
+        let errors = errors.as_string::<i32>();
         let rows = (0..batch.num_rows())
             .map(|row| {
                 let fate = Fate::parse(fates.value(row))
@@ -105,6 +124,7 @@ impl Ledger {
                         .is_valid(row)
                         .then(|| Checksum::from_bytes(checksums.value(row)))
                         .flatten(),
+                    error: errors.is_valid(row).then(|| errors.value(row).to_owned()),
                 })
             })
             .collect::<Result<_, Failure>>()?;
@@ -112,12 +132,53 @@ impl Ledger {
     }
 }
 
+/// The first version of the ledger had no errors.
+fn with_errors(batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+    let schema = Arc::new(schema());
+    let errors = schema.field(4);
+    if batch.num_columns() != 4 {
+        return Ok(batch.clone());
+    }
+    let mut columns = batch.columns().to_vec();
+    columns.push(new_null_array(errors.data_type(), batch.num_rows()));
+    RecordBatch::try_new(schema, columns)
+        .map_err(|error| crate::wire::unreadable(&error.to_string()))
+}
+
+fn texts(column: &ArrayRef) -> Result<ArrayRef, Failure> {
+    arrow::compute::cast(column, &DataType::Utf8)
+        .map_err(|error| crate::wire::unreadable(&error.to_string()))
+}
+
 fn schema() -> Schema {
-    let fate = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+    let few = |of| DataType::Dictionary(Box::new(of), Box::new(DataType::Utf8));
     Schema::new(vec![
         Field::new("key", DataType::Utf8, false),
         Field::new("target_id", DataType::Utf8, true),
-        Field::new("fate", fate, false),
+        Field::new("fate", few(DataType::Int8), false),
         Field::new("checksum", DataType::FixedSizeBinary(16), true),
+        Field::new("error", few(DataType::Int32), true),
     ])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_the_first_version_is_read_without_errors() {
+        let mut ledger = Ledger::default();
+        ledger.push("1", Some("001".to_owned()), Fate::Created, None);
+        let failure = Failure::reject("too_long", "too long");
+        let refusal = Refusal::rejected("2", failure, serde_json::Map::new());
+        ledger.push_refused(&refusal, Some(Checksum(7)));
+        let batch = ledger.to_batch().unwrap();
+        assert_eq!(Ledger::from_batch(&batch).unwrap(), ledger);
+        assert_eq!(ledger.rows[1].error.as_deref(), Some("too_long"));
+        let first = batch.project(&[0, 1, 2, 3]).unwrap();
+        ledger.rows[1].error = None;
+        assert_eq!(Ledger::from_batch(&first).unwrap(), ledger);
+        assert!(Ledger::from_batch(&batch.project(&[0, 1]).unwrap()).is_err());
+    }
 }

@@ -54,7 +54,7 @@ impl Outcome {
     pub fn of_refused(journey: Journey, refusals: Vec<Refusal>, changes: Vec<Change>) -> Self {
         let mut ledger = Ledger::default();
         for refusal in &refusals {
-            ledger.push(refusal.key.clone(), None, refusal.fate, None);
+            ledger.push_refused(refusal, None);
         }
         Self {
             journey,
@@ -68,8 +68,7 @@ impl Outcome {
 
     /// Records that one more record was refused.
     pub fn refuse(&mut self, refusal: Refusal, checksum: Option<crate::Checksum>) {
-        self.ledger
-            .push(refusal.key.clone(), None, refusal.fate, checksum);
+        self.ledger.push_refused(&refusal, checksum);
         self.refusals.push(refusal);
     }
 

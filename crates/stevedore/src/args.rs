@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     Retry(FollowArgs),
     /// Lists what was rejected or failed, or which values were changed.
     Failures(FailuresArgs),
+    /// Tells what happened to one record of a run.
+    Record(RecordArgs),
     /// Lists what a run has switched off of what its target does by itself, or has it on again now.
     Automation(AutomationArgs),
     /// Drafts a migration file from a source and a target; without a source, writes a template of one.
@@ -189,6 +191,16 @@ pub(crate) struct FailuresArgs {
     /// Writes every failed record, with its data, as CSV; with --changed, every changed value; with --placeholders, every placeholder.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    pub(crate) run: String,
+    /// As the migration file names it.
+    pub(crate) object: String,
+    /// The key in the source; of several columns a JSON list, like '[1,"a"]'.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) key: String,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ pub(crate) enum Arg {
     Int(Option<i64>),
     Float(Option<f64>),
     Bool(bool),
-    Bytes(Vec<u8>),
+    Bytes(Option<Vec<u8>>),
     Time(Option<DateTime<Utc>>),
     /// Serialised already.
     Json(Option<String>),
@@ -52,8 +52,9 @@ from! {
     f64, v => Self::Float(Some(v));
     Option<f64>, v => Self::Float(v);
     bool, v => Self::Bool(v);
-    &[u8], v => Self::Bytes(v.to_vec());
-    Vec<u8>, v => Self::Bytes(v);
+    &[u8], v => Self::Bytes(Some(v.to_vec()));
+    Vec<u8>, v => Self::Bytes(Some(v));
+    Option<&[u8]>, v => Self::Bytes(v.map(<[u8]>::to_vec));
     DateTime<Utc>, v => Self::Time(Some(v));
     Option<DateTime<Utc>>, v => Self::Time(v);
     &Value, v => Self::Json(Some(v.to_string()));

@@ -72,8 +72,12 @@ impl Row {
         read!(self, column, bool)
     }
 
+    pub(crate) fn opt_bytes(&self, column: &str) -> Result<Option<Vec<u8>>> {
+        read!(self, column, Vec<u8>)
+    }
+
     pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>> {
-        present(column, read!(self, column, Vec<u8>)?)
+        present(column, self.opt_bytes(column)?)
     }
 
     pub(crate) fn opt_time(&self, column: &str) -> Result<Option<DateTime<Utc>>> {

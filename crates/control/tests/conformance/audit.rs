@@ -2,7 +2,7 @@
 
 use control::{Audited, FailedAttempt, Failures, LedgerBlob};
 use futures::future::join_all;
-use model::{Attempt, Failure, Fate, Pass, RunId};
+use model::{Attempt, ChunkNumber, Failure, Fate, Pass, RunId};
 
 use crate::bed::{Bed, on_both};
 use crate::fixture::{Fixture, books, entry, failed};
@@ -21,6 +21,7 @@ async fn an_outcome_is_stored_with_all_that_belongs_to_it(bed: &Bed) {
     let ledger = LedgerBlob {
         records: 3,
         encoding_version: 1,
+        key_filter: Some(vec![7]),
         blob: vec![0, 1, 255],
     };
     let refused = [failed("k1", Fate::Rejected), failed("k2", Fate::Failed)];
@@ -35,6 +36,23 @@ async fn an_outcome_is_stored_with_all_that_belongs_to_it(bed: &Bed) {
     assert_eq!(audited.unwrap(), Audited::Recorded);
     assert_eq!(bed.control.ledger(&f.chunk(1)).await.unwrap(), Some(ledger));
     assert_eq!(bed.control.ledger(&f.chunk(2)).await.unwrap(), None);
+    let filters = async |after| {
+        let filters = bed.control.key_filters(&f.run, "a", ChunkNumber(after), 9);
+        filters.await.unwrap()
+    };
+    assert_eq!(filters(0).await, [(ChunkNumber(1), Some(vec![7]))]);
+    assert_eq!(filters(1).await, []);
+    let outcome = bed.control.outcome(&f.chunk(1)).await.unwrap().unwrap();
+    assert_eq!((outcome.attempt, outcome.succeeded), (Attempt(1), Some(1)));
+    assert_eq!(bed.control.outcome(&f.chunk(2)).await.unwrap(), None);
+    let of_key = Failures {
+        key: Some("k2"),
+        limit: 9,
+        ..Failures::default()
+    };
+    let of_key = bed.control.failures(&f.run, &of_key).await.unwrap();
+    let of_key: Vec<_> = of_key.iter().map(|failed| failed.key.as_str()).collect();
+    assert_eq!(of_key, ["k2"]);
     let row = bed
         .value(
             "select scheduler_run_id || ' ' || object || ' ' || chunk || ' ' || attempt || ' ' || status || ' ' || source_count || ' ' ||
@@ -132,6 +150,7 @@ async fn an_outcome_delivered_to_eight_at_once_is_stored_once(bed: &Bed) {
     let ledger = LedgerBlob {
         records: 1,
         encoding_version: 1,
+        key_filter: Some(vec![7]),
         blob: vec![1],
     };
     let audited = join_all((1..=8).map(|attempt| {
@@ -176,6 +195,7 @@ async fn an_outcome_is_stored_whole_or_not_at_all(bed: &Bed) {
     let ledger = LedgerBlob {
         records: 1,
         encoding_version: 1,
+        key_filter: Some(vec![7]),
         blob: vec![1],
     };
     // The ledger's place is taken, so its insert fails after all the others.

@@ -49,6 +49,7 @@ async fn listed(f: &Fixture, bed: &Bed, which: Changes<'_>) -> Vec<String> {
 const ALL: Changes<'static> = Changes {
     object: None,
     code: None,
+    key: None,
     after: None,
     limit: 99,
 };
@@ -87,6 +88,11 @@ async fn changes_are_stored_with_their_outcome_and_counted_by_record(bed: &Bed) 
         ..ALL
     };
     assert!(listed(&f, bed, elsewhere).await.is_empty());
+    let of_key = Changes {
+        key: Some("k2"),
+        ..ALL
+    };
+    assert_eq!(listed(&f, bed, of_key).await, expected[2..3]);
     let known = bed.control.changes(&f.run, &ALL).await.unwrap();
     let rest = Changes {
         after: Some(known[1].id),

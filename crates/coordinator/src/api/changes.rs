@@ -22,6 +22,7 @@ pub(crate) async fn list(
     let which = control::Changes {
         object: query.object.as_deref(),
         code: query.code.as_deref(),
+        key: None,
         after: (query.after > 0).then_some(query.after),
         limit: query.limit.unwrap_or(PAGE).min(PAGE),
     };

@@ -22,6 +22,7 @@ pub(crate) async fn list(
     let which = control::Failures {
         object: query.object.as_deref(),
         code: query.code.as_deref(),
+        key: None,
         unresolved_only: true,
         after: (query.after > 0).then_some(query.after),
         limit: query.limit.unwrap_or(PAGE).min(PAGE),

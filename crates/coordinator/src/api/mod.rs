@@ -8,6 +8,7 @@ mod door;
 mod failures;
 mod join;
 mod placeholders;
+mod record;
 mod runs;
 mod start;
 pub(crate) mod view;
@@ -79,6 +80,7 @@ fn routes(office: Office, door: Door) -> Router {
         .route("/api/runs/{run}/failures", get(failures::list))
         .route("/api/runs/{run}/changes", get(changes::list))
         .route("/api/runs/{run}/placeholders", get(placeholders::list))
+        .route("/api/runs/{run}/record", get(record::one))
         .route(
             "/api/runs/{run}/automation",
             get(automation::one).post(automation::restore),

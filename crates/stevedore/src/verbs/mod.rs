@@ -12,6 +12,7 @@ mod import;
 mod init;
 mod placeholders;
 mod plan;
+mod record;
 mod rehearse;
 mod run;
 mod serve;
@@ -43,6 +44,7 @@ pub(crate) async fn perform(cli: Cli, output: &Output) -> Result<u8, Failure> {
         Verb::Resume(args) => control::go_on(&desk, output, "resume", args).await,
         Verb::Retry(args) => control::go_on(&desk, output, "retry", args).await,
         Verb::Failures(args) => failures::failures(&desk, output, args).await,
+        Verb::Record(args) => record::record(&desk, output, args).await,
         Verb::Automation(args) => automation::automation(&desk, output, args).await,
         Verb::Init(args) => init::init(&desk, output, args).await,
         Verb::Check(args) => check::check(&desk, output, args).await,
