@@ -13,7 +13,7 @@ pub struct RecordQuery {
     pub key: String,
 }
 
-/// A record of a run, by its source key.
+/// A record of a run, by its source key. Of records that share it, each is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordView {
     pub run: String,
