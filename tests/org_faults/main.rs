@@ -61,8 +61,7 @@ impl Fault {
                 ("POST", "/jobs/ingest", 1),
                 ("PUT", "/batches", 1),
                 ("PATCH", "/jobs/ingest", 1),
-                ("GET", "/successfulResults", 1),
-                ("GET", "/failedResults", 1),
+                ("GET", "/successfulResults", 2),
                 ("GET", "/jobs/ingest", 2),
             ] {
                 faults.fail_calls(method, path, at_least * times, fault);
