@@ -1,5 +1,5 @@
 //! Arrow batches as bytes: IPC streams. What is stored is compressed with LZ4; what is passed on is not, because the broker that carries it may do so.
-//! A body is a head in JSON and then parts, each with its length before it, little-endian.
+//! A body is of parts, one of them a head in JSON, each with its length before it, little-endian.
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;

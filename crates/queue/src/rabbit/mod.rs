@@ -162,8 +162,8 @@ impl Broker for RabbitMq {
     async fn publish(&self, queue: &Queue, envelope: Envelope) -> Result<(), Error> {
         let name = self.shared.line(queue)?;
         let (properties, identity) = (wire::write(&envelope), readable::identity(&envelope));
-        let (body, encoding) = packing::pack(envelope.kind, envelope.body);
         let limit = self.shared.settings.max_body;
+        let (body, encoding) = packing::pack(envelope.kind, envelope.body, limit);
         if body.len() > limit {
             return Err(Error::TooLarge {
                 queue: name.to_string(),

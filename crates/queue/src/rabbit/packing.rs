@@ -15,8 +15,9 @@ pub(crate) const LZ4: &str = "lz4";
 const LARGEST: usize = 16;
 
 /// The body as it is sent, and its content encoding where it was packed.
-pub(crate) fn pack(kind: Kind, body: Bytes) -> (Bytes, Option<&'static str>) {
-    if !matches!(kind, Kind::Extracted | Kind::Mapped) {
+pub(crate) fn pack(kind: Kind, body: Bytes, max_body: usize) -> (Bytes, Option<&'static str>) {
+    let has_records = matches!(kind, Kind::Extracted | Kind::Mapped);
+    if !has_records || body.len() > max_body.saturating_mul(LARGEST) {
         return (body, None);
     }
     let packed = || {
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn records_are_packed_and_come_back() {
         let body = Bytes::from(vec![7; 10_000]);
-        let (packed, encoding) = pack(Kind::Mapped, body.clone());
+        let (packed, encoding) = pack(Kind::Mapped, body.clone(), 1_000);
         assert!(packed.len() < 1_000, "{}", packed.len());
         assert_eq!(encoding, Some(LZ4));
         assert_eq!(unpack(packed, encoding, 1_000), Ok(body));
@@ -80,13 +81,19 @@ mod tests {
                 Kind::Report => 1_000,
                 _ => 1,
             }));
-            assert_eq!(pack(kind, body.clone()), (body, None));
+            assert_eq!(pack(kind, body.clone(), 1_000_000), (body, None));
         }
     }
 
     #[test]
+    fn what_nobody_would_unpack_is_not_packed() {
+        let body = Bytes::from(vec![0; 16_001]);
+        assert_eq!(pack(Kind::Mapped, body.clone(), 1_000), (body, None));
+    }
+
+    #[test]
     fn hostile_bodies_are_refused() {
-        let (bomb, encoding) = pack(Kind::Mapped, vec![0; 17_000].into());
+        let (bomb, encoding) = pack(Kind::Mapped, vec![0; 17_000].into(), 10_000);
         let reason = unpack(bomb.clone(), encoding, 1_000).unwrap_err();
         assert!(reason.contains("more than the 16000"), "{reason}");
         let reason = unpack(bomb.slice(..bomb.len() / 2), encoding, 10_000).unwrap_err();
